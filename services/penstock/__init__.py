@@ -1,0 +1,1 @@
+"""Pipelines of AI workers on Apache Kafka: what a worker's author imports, and nothing heavy."""

@@ -1,0 +1,61 @@
+"""The envelope: one ASCII header that carries everything the next step needs to know about a message.
+
+Fixed order, one space between values, a version in front, like W3C traceparent: a JSON header cost 40 % of a
+diamond's throughput where this costs almost nothing, and every Kafka UI shows it as readable text.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from penstock.errors import Poison
+
+HEADER = "penstock"
+VERSION = "1"
+_FIELDS = 11
+_MAX = 2_048
+
+
+class Envelope(NamedTuple):
+    """What travels beside a payload; `deadline` in ms since the epoch, `address` of the input it was made from."""
+
+    run: str
+    event: str
+    task: str
+    item: str
+    source: str
+    attempt: int
+    round: int
+    address: str
+    digest: str
+    deadline: int
+
+    def header(self) -> bytes:
+        """Render as the value of the `penstock` header."""
+        event, item = self.event, self.item
+        if not event.isalnum():
+            event = quote(event, safe="-._:")
+        if item and not item.isalnum():
+            item = quote(item, safe="-._:")
+        return (
+            f"1 {self.run} {event} {self.task} {item} {self.source} {self.attempt} {self.round} "
+            f"{self.address} {self.digest} {self.deadline}"
+        ).encode()
+
+
+def parse(raw: bytes) -> Envelope:
+    """Read the header's value; Poison(`bad_envelope`) when it is not one of ours."""
+    try:
+        parts = raw.decode("ascii").split(" ")
+        version, run, event, task, item, source, attempt, round_, address, digest, deadline = parts
+        if version != VERSION or len(raw) > _MAX:
+            raise Poison("bad_envelope", f"envelope version {version[:8]!r}, this build reads {VERSION}")
+        if "%" in raw.decode():
+            event, item = unquote(event, errors="strict"), unquote(item, errors="strict")
+        return Envelope(
+            run, event, task, item, source, int(attempt), int(round_), address, digest, int(deadline)
+        )
+    except ValueError as error:
+        found = len(raw.split(b" "))
+        raise Poison("bad_envelope", f"envelope of {found} values, expected {_FIELDS} in ASCII") from error

@@ -1,0 +1,1 @@
+"""What is wired: the topology file, its checks and the compiled plan; pure."""

@@ -1,0 +1,204 @@
+"""The compiled plan: frozen, digested, and the only thing that topics, services and diagrams are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+MergePolicy: TypeAlias = Literal["all", "vote"]
+Tie: TypeAlias = Literal["review", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use at the most; the compiler refuses a graph that could use more."""
+
+    deadline_ms: int
+    tasks: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """How long a question to a person stays open, and how many one run may ask."""
+
+    expires_ms: int = 24 * 3_600_000
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """The door: the contract of `p.in`, where its event id stands, and how long and how many are remembered."""
+
+    contract: str
+    event_id: str
+    remember_ms: int
+    remember_ids: int
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often, how long and with which pauses one task is tried; the last pause repeats."""
+
+    max: int = 3
+    timeout_ms: int = 30_000
+    backoff_ms: tuple[int, ...] = (200, 2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """What follows when a task of this step is dead, in this order: fallback, missing, review, the end.
+
+    `fallback` is the step that is run on the same input. `missing` are the (join, branch) pairs that will never get
+    a value now, where the join can still conclude. `gate` is the validator through which a decision re-enters.
+    """
+
+    fallback: str | None = None
+    missing: tuple[tuple[str, str], ...] = ()
+    review: bool = False
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Runs a callable on one message. A fallback `acts_for` the step it replaces, under whose name it speaks."""
+
+    name: str
+    run: str
+    reads: str
+    writes: str
+    to: tuple[str, ...]
+    attempts: Attempts = Attempts()
+    cost_usd: float = 0.0
+    concurrency: int = 16
+    acts_for: str | None = None
+    ladder: Ladder = Ladder()
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    kind: Literal["worker"] = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a gate: a CEL rule over `value`, or a Python callable, never both."""
+
+    code: str
+    rule: str | None = None
+    run: str | None = None
+    path: str = ""
+    severity: Literal["warning", "error"] = "error"
+    hint: str = ""
+    waivable: bool = False
+    retryable: bool = False
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """Passes or rejects the output of the step it judges; the only kind that may write to an effect."""
+
+    name: str
+    of: str
+    reads: str
+    checks: tuple[Check, ...]
+    to: tuple[str, ...]
+    attempts: Attempts = Attempts()
+    concurrency: int = 16
+    ladder: Ladder = Ladder()
+
+    kind: Literal["validator"] = "validator"
+
+    @property
+    def writes(self) -> str:
+        """A gate passes on what it read, byte for byte."""
+        return self.reads
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How branches become one value; `min_agree` and `tie` belong to `vote`."""
+
+    policy: MergePolicy
+    field: str = ""
+    min_agree: int = 0
+    tie: Tie = "review"
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregator:
+    """Waits for its branches, `reads` names the contract of each, and merges them under a policy."""
+
+    name: str
+    of: tuple[str, ...]
+    reads: Mapping[str, str]
+    merge: Merge
+    wait_ms: int | None
+    writes: str
+    to: tuple[str, ...]
+    ladder: Ladder = Ladder()
+
+    kind: Literal["aggregator"] = "aggregator"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Acts on the world through a sink, once per key."""
+
+    name: str
+    run: str
+    reads: str
+    attempts: Attempts = Attempts()
+    concurrency: int = 16
+    ladder: Ladder = Ladder()
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    kind: Literal["effect"] = "effect"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A topic for downstream systems, keyed by a field of the value; the step before it writes it."""
+
+    name: str
+    reads: str
+    key: str
+
+    kind: Literal["output"] = "output"
+
+
+Step: TypeAlias = Worker | Validator | Aggregator | Effect | Output
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The worst case of one run: never more than this, by construction; `dominated_by` names the largest term."""
+
+    tasks: int
+    messages: int
+    cost_usd: float
+    wall_ms: int
+    dominated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pipeline, compiled. `digest` is 16 hex digits of the topology's own content, not of deployment settings."""
+
+    pipeline: str
+    description: str
+    digest: str
+    limits: Limits
+    reviews: Reviews
+    ingress: Ingress
+    steps: Mapping[str, Step]
+    bound: Bound
+
+    @property
+    def longest_call_ms(self) -> int:
+        """The longest single attempt any step may take."""
+        return max((s.attempts.timeout_ms for s in self.steps.values() if isinstance(s, Worker | Validator | Effect)),
+                   default=0)
