@@ -1,0 +1,29 @@
+"""Handlers with a fault each, for the broken topologies beside them; `Sink` and `check` are sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+NUMBER = 3
+
+
+class Sink:
+    """A sink that does nothing, under its right signature."""
+
+    async def send(self, effect: Any, key: str) -> None:
+        """Accept and forget."""
+
+
+class NotASink:
+    """A class without `send`."""
+
+
+def check(value: Any, ctx: Any) -> Iterable[Any]:
+    """Find no fault in anything."""
+    del value, ctx
+    return ()
+
+
+def takes_nothing() -> None:
+    """Lack both parameters of a worker."""
