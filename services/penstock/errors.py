@@ -1,18 +1,18 @@
 """The tree of exceptions, each named for what happens next.
 
-    PenstockError
-    ├── Retriable        the same call again
-    ├── Abort            abort the transaction, put the same encoded outputs in the next one
-    ├── Unknown          a result nobody knows: throw the producer away, take a new one
-    ├── Fenced           another instance took over: stop, rejoin
-    ├── Poison           this record becomes a dead letter
-    ├── Halt             this step stops, loudly, until somebody acts
-    └── Fatal            the process ends, non-zero
-        └── Mistake      wrong use or input: an error with a place and a fix, for a person
-            ├── Unreached    a broker or registry that does not answer (exit 4)
-            ├── Refused      not permitted or destructive (exit 5)
-            ├── Conflict     somebody else decided first (exit 6)
-            └── TimedOut     waited long enough (exit 7)
+PenstockError
+├── Retriable        the same call again
+├── Abort            abort the transaction, put the same encoded outputs in the next one
+├── Unknown          a result nobody knows: throw the producer away, take a new one
+├── Fenced           another instance took over: stop, rejoin
+├── Poison           this record becomes a dead letter
+├── Halt             this step stops, loudly, until somebody acts
+└── Fatal            the process ends, non-zero
+    └── Mistake      wrong use or input: an error with a place and a fix, for a person
+        ├── Unreached    a broker or registry that does not answer (exit 4)
+        ├── Refused      not permitted or destructive (exit 5)
+        ├── Conflict     somebody else decided first (exit 6)
+        └── TimedOut     waited long enough (exit 7)
 """
 
 from __future__ import annotations

@@ -53,9 +53,7 @@ def parse(raw: bytes) -> Envelope:
             raise Poison("bad_envelope", f"envelope version {version[:8]!r}, this build reads {VERSION}")
         if "%" in raw.decode():
             event, item = unquote(event, errors="strict"), unquote(item, errors="strict")
-        return Envelope(
-            run, event, task, item, source, int(attempt), int(round_), address, digest, int(deadline)
-        )
+        return Envelope(run, event, task, item, source, int(attempt), int(round_), address, digest, int(deadline))
     except ValueError as error:
         found = len(raw.split(b" "))
         raise Poison("bad_envelope", f"envelope of {found} values, expected {_FIELDS} in ASCII") from error

@@ -1,0 +1,283 @@
+"""The system's own records as typed dictionaries, field for field the Avro contracts in schemas/avro/penstock.
+
+Typed dictionaries, not models: these are written for every record that moves, and a dictionary costs nothing to make.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from penstock.contracts.answers import Reason
+
+EventKind: TypeAlias = Literal[
+    "run_started", "refused", "duplicate", "task_done", "task_dead", "task_waiting",
+    "review_requested", "decided", "requested", "late", "run_ended",
+]  # fmt: skip
+Terminal: TypeAlias = Literal[
+    "succeeded", "succeeded_by_fallback", "resolved_by_human", "rejected", "expired", "cancelled", "failed"
+]
+State: TypeAlias = Literal["running", "waiting", "ending"] | Terminal
+Offer: TypeAlias = Literal["approve", "edit", "reject", "retry"]
+
+RUN_EVENT = "penstock.RunEvent"
+RUN_STATUS = "penstock.RunStatus"
+RUN_MEMORY = "penstock.RunMemory"
+REVIEW = "penstock.Review"
+DECISION = "penstock.Decision"
+MERGE_CONFLICT = "penstock.MergeConflict"
+LEDGER_ENTRY = "penstock.LedgerEntry"
+JOIN_STATE = "penstock.JoinState"
+EVENT_MEMORY = "penstock.EventMemory"
+COMMAND = "penstock.Command"
+
+
+class ReasonRecord(TypedDict):
+    """`penstock.Reason`."""
+
+    code: str
+    message: str
+    path: str
+    expected: str
+    actual: str
+    severity: str
+    retryable: bool
+    hint: str
+
+
+class Spawned(TypedDict):
+    """`penstock.Spawned`."""
+
+    task: str
+    step: str
+
+
+class Dead(TypedDict):
+    """`penstock.Dead`."""
+
+    reasons: list[ReasonRecord]
+    letter: str
+    origin: str
+    suggestion: bytes | None
+    judged: bool
+
+
+class Ruling(TypedDict):
+    """`penstock.Ruling`."""
+
+    review: str
+    decision: str
+    verdict: str
+    by: str
+
+
+class RunEvent(TypedDict):
+    """`penstock.RunEvent`."""
+
+    kind: EventKind
+    run: str
+    event: str
+    step: str
+    task: str
+    item: str
+    round: int
+    attempt: int
+    at: int
+    deadline: int
+    plan: str
+    input: str
+    ended: list[str]
+    spawned: list[Spawned]
+    cost_usd: float
+    outcome: str
+    sha256: str
+    version: str
+    dead: Dead | None
+    ruling: Ruling | None
+
+
+class RunStatus(TypedDict):
+    """`penstock.RunStatus`."""
+
+    run: str
+    event: str
+    state: State
+    terminal: bool
+    started: int
+    at: int
+    plan: str
+    tasks: int
+    attempts: int
+    cost_usd: float
+    fallbacks: int
+    reviews: int
+    review: str
+    in_doubt: list[str]
+    reasons: list[ReasonRecord]
+
+
+class Ballot(TypedDict):
+    """`penstock.Vote`."""
+
+    branch: str
+    value: str | None
+    reasons: list[ReasonRecord]
+
+
+class MergeConflict(TypedDict):
+    """`penstock.MergeConflict`."""
+
+    run: str
+    step: str
+    policy: str
+    field: str
+    votes: list[Ballot]
+    reasons: list[ReasonRecord]
+    suggestion: bytes | None
+
+
+class Review(TypedDict):
+    """`penstock.Review`."""
+
+    review: str
+    run: str
+    event: str
+    state: Literal["open", "decided", "expired", "withdrawn"]
+    step: str
+    gate: str
+    task: str
+    item: str
+    round: int
+    letter: str
+    contract: str
+    value: bytes | None
+    sha256: str
+    reasons: list[ReasonRecord]
+    votes: list[Ballot]
+    offers: list[Offer]
+    opened: int
+    expires: int
+    plan: str
+    decided_by: str
+    decision: str
+
+
+class Decision(TypedDict):
+    """`penstock.Decision`."""
+
+    review: str
+    run: str
+    step: str
+    gate: str
+    verdict: Offer
+    sha256: str
+    contract: str
+    payload: bytes | None
+    by: str
+    at: int
+    note: str
+
+
+class Receipt(TypedDict):
+    """`penstock.Receipt`."""
+
+    key: str
+    run: str
+    step: str
+    sha256: str
+    at: int
+    outcome: Literal["sent", "duplicate"]
+    reference: str
+
+
+class LedgerEntry(TypedDict):
+    """`penstock.LedgerEntry`."""
+
+    state: Literal["claimed", "recorded"]
+    run: str
+    sha256: str
+    at: int
+    receipt: Receipt | None
+
+
+class Branch(TypedDict):
+    """`penstock.Branch`."""
+
+    branch: str
+    task: str
+    contract: str
+    value: bytes | None
+    reasons: list[ReasonRecord]
+
+
+class JoinState(TypedDict):
+    """`penstock.JoinState`."""
+
+    run: str
+    event: str
+    item: str
+    round: int
+    deadline: int
+    plan: str
+    due: int
+    closed: bool
+    origin: str
+    branches: list[Branch]
+
+
+class OpenTask(TypedDict):
+    """`penstock.OpenTask`."""
+
+    task: str
+    step: str
+    review: str
+    due: int
+
+
+class RunMemory(TypedDict):
+    """`penstock.RunMemory`."""
+
+    run: str
+    event: str
+    started: int
+    deadline: int
+    plan: str
+    round: int
+    open: list[OpenTask]
+    tasks: int
+    attempts: int
+    cost_usd: float
+    fallbacks: int
+    reviews: int
+    marks: list[str]
+    in_doubt: list[str]
+    reasons: list[ReasonRecord]
+
+
+class EventMemory(TypedDict):
+    """`penstock.EventMemory`."""
+
+    sha256: bytes
+    run: str
+    at: int
+
+
+class Command(TypedDict):
+    """`penstock.Command`."""
+
+    kind: Literal["run", "missing", "decided"]
+    address: str
+    branch: str
+    review: str
+    sha256: str
+    reasons: list[ReasonRecord]
+
+
+def reason_of(record: ReasonRecord) -> Reason:
+    """The reason a record stands for."""
+    fields: dict[str, Any] = dict(record)
+    return Reason(**fields)
+
+
+def reason_records(reasons: tuple[Reason, ...]) -> list[ReasonRecord]:
+    """Reasons as Avro records."""
+    return [ReasonRecord(**reason.record()) for reason in reasons]  # type: ignore[typeddict-item]  # same fields, checked by a test

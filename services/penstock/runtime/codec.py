@@ -1,0 +1,109 @@
+"""Payloads to bytes and back: Avro single-object encoding, with the guards that keep a decoder alive.
+
+Wire format: C3 01, the little-endian CRC-64-AVRO fingerprint of the schema, the datum (Avro 1.12, "Single object
+encoding"). The only file that imports fastavro.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import fastavro.schema
+
+from penstock.contracts.schemas import Schemas
+from penstock.errors import Mistake, Place, Poison
+
+MARKER = b"\xc3\x01"
+_HEAD = 10
+LIMIT = 262_144  # bytes; larger things travel by reference
+
+
+class Codec:
+    """Encodes and decodes every contract it was given; parsed and fingerprinted once.
+
+    `limit` bounds a value in bytes, on both ways.
+    """
+
+    def __init__(self, schemas: Schemas, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._writers: dict[str, tuple[bytes, Any]] = {}
+        self._readers: dict[bytes, tuple[str, Any]] = {}
+        for name in schemas.by_name:
+            parsed, head = _parse(name, schemas)
+            self._writers[name] = (head, parsed)
+            self._readers[head] = (name, parsed)
+
+    def encode(self, contract: str, value: Mapping[str, Any]) -> bytes:
+        """Poison `invalid_output` when the value does not fit, `output_too_large` when it is over the limit."""
+        head, schema = self._writers[contract]
+        out = BytesIO()
+        out.write(head)
+        try:
+            fastavro.schemaless_writer(out, schema, value)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise Poison("invalid_output", f"does not fit {contract}: {error}"[:300]) from error
+        data = out.getvalue()
+        if len(data) > self._limit:
+            raise Poison("output_too_large", f"{len(data)} bytes of {contract}, at most {self._limit} travel inline")
+        return data
+
+    def encoder(self, contract: str) -> Callable[[Mapping[str, Any]], bytes]:
+        """`encode` for one contract, without the guards a system record does not need."""
+        head, schema = self._writers[contract]
+        write = fastavro.schemaless_writer
+
+        def encode(value: Mapping[str, Any]) -> bytes:
+            out = BytesIO()
+            out.write(head)
+            write(out, schema, value)
+            return out.getvalue()
+
+        return encode
+
+    def decode(self, data: bytes | None) -> tuple[str, dict[str, Any]]:
+        """The contract's name and the value; Poison says what is wrong with the bytes."""
+        if not data:
+            raise Poison("empty", "a record without a value")
+        if len(data) > self._limit:
+            raise Poison("too_large", f"{len(data)} bytes, at most {self._limit} travel inline")
+        known = self._readers.get(data[:_HEAD])
+        if known is None:
+            raise self._unknown(data)
+        name, schema = known
+        source = BytesIO(data)
+        source.seek(_HEAD)
+        try:
+            value = fastavro.schemaless_reader(source, schema, None)
+        except (
+            Exception
+        ) as error:  # fastavro has no error of its own: IndexError, EOFError, Overflow-, Unicode-, MemoryError
+            raise Poison("undecodable", f"not a {name}: {type(error).__name__}: {error}"[:300]) from error
+        if source.tell() != len(data):
+            raise Poison("undecodable", f"{len(data) - source.tell()} bytes left over after a {name}")
+        return name, value  # type: ignore[return-value]  # every contract is a record, so every value is a dict
+
+    def _unknown(self, data: bytes) -> Poison:
+        if data[:2] == MARKER and len(data) >= _HEAD:
+            return Poison("schema_unknown", f"no contract here has the fingerprint {data[2:_HEAD].hex()}")
+        if data[0] == 0:
+            return Poison("schema_unknown", "in the Confluent format, but no registry is configured")
+        return Poison("undecodable", f"does not begin like an Avro value: {data[:_HEAD].hex(' ')}")
+
+
+def _parse(name: str, schemas: Schemas) -> tuple[Any, bytes]:
+    try:
+        parsed = fastavro.schema.parse_schema(schemas.closure(name))
+    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, KeyError) as error:
+        place = Place(str(schemas.files[name]), 1, 1)
+        raise Mistake(
+            "E127",
+            f"contract {name} is no legal Avro schema",
+            why=str(error)[:200],
+            fix='see the Avro specification, "Complex Types"',
+            place=place,
+        ) from error
+    fingerprint = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(parsed), "CRC-64-AVRO")
+    return parsed, MARKER + bytes.fromhex(fingerprint)

@@ -1,0 +1,121 @@
+"""One member of one group on one topic, on confluent-kafka."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from penstock.errors import PenstockError, Retriable
+from penstock.runtime.kafka import settings
+from penstock.runtime.kafka.naming import of_committed, of_consumer
+from penstock.runtime.ports import Committed, Listener, Record
+
+_EOF = KafkaError._PARTITION_EOF
+_PATIENCE = 20  # calls without an answer, each up to CALL_TIMEOUT
+
+
+class KafkaConsumer:
+    """Implements `ports.Consumer`. All calls on one thread: the client's gate is not fair to a second one."""
+
+    def __init__(
+        self, connection: Mapping[str, str], group: str, topic: str, listener: Listener, instance: str | None
+    ) -> None:
+        self._topic = topic
+        self._listener = listener
+        self._reached: dict[int, int] = {}
+        self._errors: deque[PenstockError] = deque()
+        self._consumer = Consumer(settings.consumer(connection, group, instance))
+        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        """See the port. `consume` waits its whole timeout for a full batch, so the wait is a `poll` for one."""
+        if self._errors:
+            raise self._errors.popleft()
+        consumer = self._consumer
+        if timeout:
+            first = consumer.poll(timeout)
+            messages = [] if first is None else [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
+        else:
+            messages = consumer.consume(limit, 0)
+        return self._records(messages)
+
+    def _records(self, messages: list[Any]) -> list[Record]:
+        records = []
+        reached = self._reached
+        topic = self._topic
+        for message in messages:
+            partition = message.partition()
+            if (error := message.error()) is not None:
+                self._note(error, partition, message.offset())
+                continue
+            offset = message.offset()
+            reached[partition] = offset + 1
+            records.append(
+                Record(topic, partition, offset, message.key(), message.value(), message.headers() or [],
+                       message.timestamp()[1])
+            )  # fmt: skip
+        return records
+
+    def reached(self, partition: int) -> int:
+        """See the port."""
+        return self._reached.get(partition, -1)
+
+    def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
+        """See the port."""
+        asked = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            found = self._consumer.committed(asked, timeout=settings.CALL_TIMEOUT)
+        except KafkaException as error:
+            raise of_committed(error) from error
+        for place in found:
+            if place.error is not None:
+                raise of_committed(KafkaException(place.error))
+        return {place.partition: Committed(max(place.offset, -1), place.metadata or "") for place in found}
+
+    def member(self) -> Any:
+        """See the port."""
+        return self._consumer.consumer_group_metadata()
+
+    def seek(self, partition: int, offset: int) -> None:
+        """See the port."""
+        self._reached.pop(partition, None)
+        place = [TopicPartition(self._topic, partition, offset)]
+        self._consumer.incremental_unassign(place)
+        self._consumer.incremental_assign(place)
+
+    def close(self) -> None:
+        """See the port."""
+        self._consumer.close()
+
+    def _note(self, error: KafkaError, partition: int, offset: int) -> None:
+        if error.code() == _EOF:
+            self._reached[partition] = offset
+        elif (named := of_consumer(error)) is not None:
+            self._errors.append(named)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        starts = self._listener.assigned(self._committed_now([p.partition for p in partitions]))
+        for partition in partitions:
+            self._reached.pop(partition.partition, None)
+        places = [TopicPartition(self._topic, p, offset) for p, offset in starts.items()]
+        consumer.incremental_assign(places)
+
+    def _committed_now(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
+        """A broker that is away comes back, and nothing can be dispatched before it does."""
+        for _ in range(_PATIENCE - 1):
+            try:
+                return self.committed(partitions)
+            except Retriable:
+                self._listener.waiting()
+        return self.committed(partitions)
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._listener.revoked([p.partition for p in partitions])
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._listener.lost([p.partition for p in partitions])

@@ -1,0 +1,65 @@
+"""The client's errors by what happens next: the one border where they are named."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+
+from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
+
+_REBALANCE = frozenset(
+    {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS,
+     KafkaError.STALE_MEMBER_EPOCH, KafkaError.FENCED_MEMBER_EPOCH}
+)  # fmt: skip
+_TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT_QUEUE})
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "reading or writing this topic is not permitted",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "joining this group is not permitted",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "using this transactional id is not permitted",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "this is not permitted on the cluster",
+}
+_PASSING = frozenset(
+    {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._MAX_POLL_EXCEEDED,
+     KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
+     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, *_TIMEOUTS}
+)  # fmt: skip
+
+
+def of_producer(error: KafkaException) -> PenstockError:
+    """Name what a transactional call raised."""
+    cause: KafkaError = error.args[0]
+    code, text = cause.code(), f"{cause.name()}: {cause.str()}"
+    if code in _DENIED:
+        return Fatal(f"{_DENIED[code]} ({text})")
+    if code in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
+        return Fenced(text)
+    if cause.fatal():
+        return Unknown(text)
+    if cause.txn_requires_abort():
+        return Abort(text, rebalance=code in _REBALANCE)
+    if cause.retriable() and code not in _TIMEOUTS:
+        return Retriable(text)
+    return Unknown(text)
+
+
+def of_consumer(cause: KafkaError) -> PenstockError | None:
+    """Name what a poll brought instead of a record; None when the client mends it by itself."""
+    code, text = cause.code(), f"{cause.name()}: {cause.str()}"
+    if code in _DENIED:
+        return Fatal(f"{_DENIED[code]} ({text})")
+    if code == KafkaError._FENCED or code == KafkaError.FENCED_INSTANCE_ID:  # noqa: PLR1714 - reads as a sentence
+        return Fenced(text)
+    if cause.fatal():
+        return Fatal(text)
+    if code == KafkaError._AUTO_OFFSET_RESET:
+        return Halt(f"the group's offset is gone from the topic ({text})")
+    if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):
+        return Halt(f"the topic does not exist; `penstock apply` creates it ({text})")
+    if code in _PASSING or cause.retriable():
+        return None
+    return Fatal(text)
+
+
+def of_committed(error: KafkaException) -> PenstockError:
+    """Name why a group's places could not be read."""
+    named = of_consumer(error.args[0])
+    return Retriable(str(error)) if named is None else named
