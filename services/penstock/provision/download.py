@@ -1,0 +1,122 @@
+"""Fetches one pinned file over HTTP, going on where an earlier try stopped."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.errors import Refused
+from penstock.provision import mistakes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_CHUNK = 1 << 16
+_PATIENCE = 30.0
+_PAUSES = (0.5, 1.5)
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+_PARTIAL = 206
+_BROKEN = (OSError, http.client.HTTPException)  # URLError, timeouts and TLS errors are OSErrors
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A file that is known by its checksum, at a path below a mirror."""
+
+    sha256: str
+    size: int
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.path.rpartition("/")[2]
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: another download failed, or the person pressed Ctrl-C
+    """The download was told to stop."""
+
+
+def fetch(pin: Pin, mirror: str, target: Path, got: Callable[[int], None]) -> None:
+    """Put the file at `target`; `got` hears of the bytes as they come (negative when some are thrown away).
+
+    Interrupted transfers are tried three times and leave a `.part` to go on from. `got` may raise Stopped.
+    """
+    part = target.with_name(f"{target.name}.part")
+    resumed = _size(part)
+    if resumed:
+        got(resumed)
+    _fetch_all(pin, f"{mirror}/{pin.path}", part, got)
+    try:
+        check(pin, part)
+    except Refused:
+        part.unlink()
+        got(-pin.size)
+        if not resumed:
+            raise
+        fetch(pin, mirror, target, got)  # what an earlier run left may have been the bad half
+        return
+    part.replace(target)
+
+
+def check(pin: Pin, path: Path) -> None:
+    """Compare with the pin; raises the checksum mistake, and leaves the deleting to the caller."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != pin.sha256:
+        raise mistakes.wrong_checksum(pin.name, pin.sha256, digest)
+
+
+def _fetch_all(pin: Pin, url: str, part: Path, got: Callable[[int], None]) -> None:
+    for pause in (*_PAUSES, None):
+        try:
+            _fetch_rest(pin, url, part, got)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if pause is None or (error.code < _SERVER_ERROR and error.code != _TOO_MANY):
+                raise mistakes.mirror_refuses(url, error.code, error.reason) from error
+        except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno in _DISK:
+                raise
+            if pause is None:
+                raise mistakes.mirror_away(url, _reason(error)) from error
+        else:
+            return
+        time.sleep(pause)
+
+
+def _fetch_rest(pin: Pin, url: str, part: Path, got: Callable[[int], None]) -> None:
+    have = _size(part)
+    if have >= pin.size:
+        return
+    headers = {"User-Agent": "penstock", "Range": f"bytes={have}-"} if have else {"User-Agent": "penstock"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked with the mirror
+    with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 - the same
+        if have and answer.status != _PARTIAL:
+            got(-have)
+            have = 0
+        with part.open("ab" if have else "wb") as file:
+            while have < pin.size and (chunk := answer.read1(min(_CHUNK, pin.size - have))):
+                file.write(chunk)
+                have += len(chunk)
+                got(len(chunk))
+    if have < pin.size:
+        raise ConnectionError(f"the connection ended after {have} of {pin.size} bytes")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _reason(error: BaseException) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
