@@ -31,6 +31,7 @@ class Codec:
         self._limit = limit
         self._writers: dict[str, tuple[bytes, Any]] = {}
         self._readers: dict[bytes, tuple[str, Any]] = {}
+        self._schemas = schemas
         for name in schemas.by_name:
             parsed, head = _parse(name, schemas)
             self._writers[name] = (head, parsed)
@@ -84,6 +85,10 @@ class Codec:
         if source.tell() != len(data):
             raise Poison("undecodable", f"{len(data) - source.tell()} bytes left over after a {name}")
         return name, value  # type: ignore[return-value]  # every contract is a record, so every value is a dict
+
+    def fields(self, contract: str) -> tuple[str, ...]:
+        """The field names of a contract, in their order."""
+        return tuple(self._schemas.fields(contract))
 
     def _unknown(self, data: bytes) -> Poison:
         if data[:2] == MARKER and len(data) >= _HEAD:

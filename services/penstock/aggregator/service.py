@@ -1,0 +1,201 @@
+"""The service around a join: keeps branches until they are all there, or until the wait is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from penstock.aggregator.join import Concluded, Policy, arrive, complete, conclude
+from penstock.contracts.address import parse
+from penstock.contracts.answers import Conflict, Merged, Reason, Vote
+from penstock.contracts.envelope import Envelope
+from penstock.contracts.events import of_run, task_done
+from penstock.contracts.identity import digest
+from penstock.contracts.records import (
+    COMMAND,
+    JOIN_STATE,
+    MERGE_CONFLICT,
+    Ballot,
+    Branch,
+    Command,
+    JoinState,
+    MergeConflict,
+    reason_of,
+    reason_records,
+)
+from penstock.contracts.topics import Topics
+from penstock.errors import Poison
+from penstock.runtime.forward import forward
+from penstock.runtime.handlers import plain
+from penstock.runtime.kit import Kit
+from penstock.runtime.letters import DeadLetters
+from penstock.runtime.ports import Record
+from penstock.runtime.service import Done, Keeps, Message, Service, View
+from penstock.topology.plan import Aggregator, Plan
+from penstock.topology.routes import routes_of
+
+SKEW_MS = 2_000
+
+
+def build(plan: Plan, step: str, kit: Kit) -> Service:
+    """Reads the join's input topic, keeps open joins and markers of closed ones, answers with the merged value."""
+    aggregator = plan.steps[step]
+    assert isinstance(aggregator, Aggregator)  # noqa: S101 - the host picks the room by the kind
+    topics = Topics(plan.pipeline)
+    table = _Table(plan, aggregator, kit)
+    return Service(
+        pipeline=plan.pipeline,
+        step=step,
+        source=topics.step(step),
+        group=topics.group(step),
+        runs=topics.runs,
+        contracts=frozenset({*aggregator.reads.values(), COMMAND}),
+        answer=table.answer,
+        bury=table.bury,
+        keeps=Keeps(topics.state(step), JOIN_STATE, due=lambda state: int(state["due"]), expire=table.expire),
+        concurrency=0,
+    )
+
+
+class _Table:
+    """Where the branches of one aggregator meet."""
+
+    def __init__(self, plan: Plan, aggregator: Aggregator, kit: Kit) -> None:
+        topics = Topics(plan.pipeline)
+        merge = aggregator.merge
+        self._plan = plan
+        self._aggregator = aggregator
+        self._kit = kit
+        self._routes = routes_of(plan, aggregator.name)
+        self._letters = DeadLetters(plan.pipeline, aggregator.name, topics.dead(aggregator.name), plan.digest)
+        self._fields = kit.codec.fields(aggregator.writes)
+        self._policy = Policy(merge.policy, aggregator.of, self._fields, merge.field, merge.min_agree)
+        self._merge: Callable[..., Any] | None = kit.resolve(merge.run) if merge.run else None
+
+    def answer(self, message: Message, view: View) -> Done:
+        around = message.envelope
+        assert around is not None  # noqa: S101 - the loop buries a message without one
+        branch = self._branch(message, around)
+        key = f"{around.run}/{around.item}"
+        state: JoinState = view.state.get(key) or self._open(around, view.now)
+        if state["closed"]:
+            return self._late(message.record, around, view.now)
+        grown = arrive(state, branch)
+        if grown is state:
+            self._kit.metrics.attempt(self._aggregator.name, "duplicate", 0.0)
+            return Done()
+        grown["round"] = max(grown["round"], around.round)
+        grown["deadline"] = max(grown["deadline"], around.deadline)
+        grown["origin"] = str(message.record.address)
+        if not complete(grown, self._aggregator.of):
+            view.state.put(key, grown)
+            return Done()
+        view.state.drop(key)
+        return self._conclude(grown, message.record, view.now)
+
+    def expire(self, key: str, view: View) -> Done:
+        """The wait is over: merge what is there and leave a marker; a marker's time ends it."""
+        state: JoinState = view.state.get(key)
+        if state["closed"]:
+            view.state.drop(key)
+            return Done()
+        marker = JoinState(**{**state, "closed": True, "branches": [], "due": state["deadline"] + SKEW_MS + 1})
+        marker["due"] = max(marker["due"], view.now + SKEW_MS)
+        view.state.put(key, marker)
+        record = Record(*parse(state["origin"]), state["run"].encode(), None, [], view.now)
+        return self._conclude(state, record, view.now)
+
+    def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+        self._kit.metrics.dead(self._aggregator.name, poison.code)
+        return self._letters.bury(record, around, poison, now)
+
+    def _open(self, around: Envelope, now: int) -> JoinState:
+        wait = self._aggregator.wait_ms
+        due = around.deadline if wait is None else min(around.deadline, now + wait)
+        return {
+            "run": around.run, "event": around.event, "item": around.item, "round": around.round,
+            "deadline": around.deadline, "plan": around.digest, "due": due, "closed": False, "origin": "",
+            "branches": [],
+        }  # fmt: skip
+
+    def _branch(self, message: Message, around: Envelope) -> Branch:
+        if message.contract == COMMAND:
+            command: Command = message.value  # type: ignore[assignment]  # decoded under that very contract
+            if command["kind"] != "missing" or command["branch"] not in self._aggregator.of:
+                raise Poison("wrong_command", f"a join cannot do {command['kind']!r} for {command['branch']!r}")
+            return {"branch": command["branch"], "task": around.task, "contract": "", "value": None,
+                    "reasons": command["reasons"]}  # fmt: skip
+        if self._aggregator.reads.get(around.source) != message.contract:
+            raise Poison("wrong_contract", f"{around.source or 'nobody'} may not send {message.contract} here")
+        return {"branch": around.source, "task": around.task, "contract": message.contract,
+                "value": message.record.value, "reasons": []}  # fmt: skip
+
+    def _conclude(self, state: JoinState, record: Record, now: int) -> Done:
+        votes = self._votes(state)
+        around = Envelope(
+            state["run"], state["event"], state["branches"][0]["task"], state["item"], self._aggregator.name, 1,
+            state["round"], state["origin"], state["plan"], state["deadline"],
+        )  # fmt: skip
+        ended = [branch["task"] for branch in state["branches"]]
+        concluded = self._decide(votes)
+        if isinstance(concluded, Conflict):
+            return self._conflict(record, around, votes, concluded, ended, now)
+        value = plain(concluded.value)
+        payload = self._kit.codec.encode(self._aggregator.writes, value)
+        sends, spawned = forward(self._routes, around, record.address, payload, value)
+        outcome = "dissent" if concluded.dissent else "agreed"
+        self._kit.metrics.attempt(self._aggregator.name, "ok", 0.0)
+        event = task_done(
+            around, self._aggregator.name, record.address, now, spawned, ended=ended, outcome=outcome,
+            sha256=digest(payload),
+        )  # fmt: skip
+        return Done(sends, event)
+
+    def _decide(self, votes: list[Vote]) -> Concluded:
+        """The policy decides; the user's function, where there is one, makes the value of what it decided."""
+        concluded = conclude(self._policy, votes)
+        if self._merge is None:
+            return concluded
+        made = self._merge(votes, concluded)
+        return made if isinstance(made, Merged | Conflict) else Merged(made)
+
+    def _votes(self, state: JoinState) -> list[Vote]:
+        there = {branch["branch"]: branch for branch in state["branches"]}
+        votes = []
+        for name in self._aggregator.of:
+            branch = there.get(name)
+            data = branch["value"] if branch else None
+            value = self._kit.codec.decode(data)[1] if data is not None else None
+            reasons: tuple[Reason, ...] = tuple(map(reason_of, branch["reasons"])) if branch else ()
+            votes.append(Vote(name, value, reasons))
+        return votes
+
+    def _conflict(  # noqa: PLR0913 - what a conflict is about
+        self, record: Record, around: Envelope, votes: list[Vote], conflict: Conflict, ended: list[str], now: int
+    ) -> Done:
+        suggestion = None
+        if conflict.suggestion is not None:
+            suggestion = self._kit.codec.encode(self._aggregator.writes, plain(conflict.suggestion))
+        ballots: list[Ballot] = [
+            {"branch": vote.branch, "value": None if vote.value is None else json.dumps(vote.value, default=str),
+             "reasons": reason_records(vote.reasons)}
+            for vote in votes
+        ]  # fmt: skip
+        dissent = MergeConflict(
+            run=around.run, step=self._aggregator.name, policy=self._policy.name, field=self._policy.field,
+            votes=ballots, reasons=reason_records(conflict.reasons), suggestion=suggestion,
+        )  # fmt: skip
+        self._kit.metrics.dead(self._aggregator.name, conflict.reasons[0].code)
+        value = self._kit.codec.encode(MERGE_CONFLICT, dissent)
+        return self._letters.dead(
+            record, around, conflict.reasons, now, origin=around.address, judged=True, outcome="conflict",
+            value=value, suggestion=suggestion, ended=ended[1:],
+        )  # fmt: skip
+
+    def _late(self, record: Record, around: Envelope, now: int) -> Done:
+        """A branch that came after the join was closed, or twice: recorded, and its task ends."""
+        event = of_run("late", around.run, around.event, now, step=self._aggregator.name, address=str(record.address))
+        event["task"], event["item"], event["round"] = around.task, around.item, around.round
+        event["ended"], event["plan"], event["deadline"] = [around.task], around.digest, around.deadline
+        return Done((), event)

@@ -1,0 +1,51 @@
+"""Whether an effect may be sent: claim before the call, record after it, never again with another payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from penstock.contracts.records import LedgerEntry, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Nobody has sent it: claim it, then call."""
+
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """It was claimed and nobody knows what came of it: call again with the same key and payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """It was sent before; nothing is sent now, whatever the payload is."""
+
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """The run's deadline is over: nothing is claimed any more."""
+
+
+Move: TypeAlias = Claim | Repeat | Kept | TooLate
+
+
+def move(entry: LedgerEntry | None, run: str, sha256: str, now: int, deadline: int) -> Move:
+    """What to do about an effect that came through the gate; `entry` is what the ledger knows under its key."""
+    if entry is None:
+        if now >= deadline:
+            return TooLate()
+        return Claim({"state": "claimed", "run": run, "sha256": sha256, "at": now, "receipt": None})
+    if entry["state"] == "recorded" or entry["sha256"] != sha256:
+        return Kept(entry["receipt"])
+    return Repeat()
+
+
+def recorded(entry: LedgerEntry, receipt: Receipt) -> LedgerEntry:
+    """The entry once the sink has answered."""
+    return {**entry, "state": "recorded", "receipt": receipt}

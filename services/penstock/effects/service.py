@@ -1,0 +1,149 @@
+"""The service around an effect: claims in its ledger, calls the sink, records the receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+from penstock.contracts.answers import Reason
+from penstock.contracts.context import Context
+from penstock.contracts.envelope import Envelope
+from penstock.contracts.events import task_done
+from penstock.contracts.identity import digest, effect_key
+from penstock.contracts.records import LEDGER_ENTRY, LedgerEntry, Receipt
+from penstock.contracts.topics import Topics
+from penstock.effects.ledger import Claim, Kept, Repeat, TooLate, move, recorded
+from penstock.effects.sinks import Sent
+from penstock.errors import Poison
+from penstock.runtime.attempts import Outcome, Tries
+from penstock.runtime.kit import Kit
+from penstock.runtime.letters import DeadLetters
+from penstock.runtime.ports import Record
+from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Service, Settle, View
+from penstock.topology.plan import Effect, Plan
+
+_MOST_THREADS = 64
+
+
+class Sink(Protocol):
+    """What a sink class offers; `send` may be async. It raises when the effect may not have happened."""
+
+    def send(self, effect: dict[str, Any], key: str) -> Sent | Awaitable[Sent]:
+        """Do it, once per key."""
+
+
+def build(plan: Plan, step: str, kit: Kit) -> Service:
+    """Reads what its gate passed, keeps the ledger, answers with what the sink said."""
+    effect = plan.steps[step]
+    assert isinstance(effect, Effect)  # noqa: S101 - the host picks the room by the kind
+    topics = Topics(plan.pipeline)
+    hand = _Hand(plan, effect, kit)
+    return Service(
+        pipeline=plan.pipeline,
+        step=step,
+        source=topics.step(step),
+        group=topics.group(step),
+        runs=topics.runs,
+        contracts=frozenset({effect.reads}),
+        answer=hand.answer,
+        bury=hand.bury,
+        keeps=Keeps(topics.state(step), LEDGER_ENTRY, packed=True),
+        concurrency=effect.concurrency,
+        prepare=hand.prepare,
+    )
+
+
+class _Order(NamedTuple):
+    """An effect to be carried out."""
+
+    record: Record
+    around: Envelope
+    key: str
+    sha256: str
+    value: dict[str, Any]
+
+
+class _Hand:
+    """What carries one kind of effect out."""
+
+    def __init__(self, plan: Plan, effect: Effect, kit: Kit) -> None:
+        topics = Topics(plan.pipeline)
+        self._plan = plan
+        self._effect = effect
+        self._kit = kit
+        self._tries = Tries(effect.name, effect.attempts, kit)
+        self._letters = DeadLetters(plan.pipeline, effect.name, topics.dead(effect.name), plan.digest)
+        self._sink: Sink | None = None
+        self._pool = ThreadPoolExecutor(min(effect.concurrency, _MOST_THREADS), thread_name_prefix=effect.name)
+
+    def prepare(self) -> None:
+        """Open the sink."""
+        self._sink = self._kit.resolve(self._effect.run)({**self._effect.settings, **self._kit.settings})
+
+    def answer(self, message: Message, view: View) -> Answer:
+        around = message.envelope
+        assert around is not None  # noqa: S101 - the loop buries a message without one
+        key = effect_key(self._plan.pipeline, around.event, self._effect.name, around.item)
+        order = _Order(message.record, around, key, digest(message.record.value or b""), message.value)
+        match move(view.state.get(key), around.run, order.sha256, view.now, around.deadline):
+            case Kept():
+                return self._done(order, "kept", view.now)
+            case TooLate():
+                reason = Reason("expired", "no effect is claimed after the run's deadline")
+                return self._letters.dead(message.record, around, (reason,), view.now, outcome="expired")
+            case Claim(entry):
+                view.state.put(key, entry)
+                return Call(lambda: self._carry_out(order), claim=True)
+            case Repeat():
+                return Call(lambda: self._carry_out(order))
+
+    def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+        self._kit.metrics.dead(self._effect.name, poison.code)
+        return self._letters.bury(record, around, poison, now)
+
+    async def _carry_out(self, order: _Order) -> Settle:
+        """A claimed effect is finished, deadline or not: its attempts are bounded by the policy alone."""
+        around = order.around
+        context = Context(around.run, self._effect.name, around.event, 1, order.key, _NEVER)
+        outcome = await self._tries.run(context, self._attempt(order), lambda: False)
+        return lambda view: self._settle(order, outcome, view)
+
+    def _attempt(self, order: _Order) -> Callable[[Context, float], Awaitable[Sent]]:
+        async def attempt(_: Context, timeout: float) -> Sent:
+            assert self._sink is not None  # noqa: S101 - the host prepares every service before the first record
+            async with asyncio.timeout(timeout):
+                if inspect.iscoroutinefunction(self._sink.send):
+                    return await self._sink.send(order.value, order.key)  # type: ignore[no-any-return]  # as the port says
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, self._sink.send, order.value, order.key)  # type: ignore[arg-type]  # a sync one, here
+
+        return attempt
+
+    def _settle(self, order: _Order, outcome: Outcome, view: View) -> Done:
+        around = order.around
+        if outcome.failed is not None:
+            self._kit.metrics.dead(self._effect.name, outcome.failed[0].code)
+            return self._letters.dead(
+                order.record, around, outcome.failed, view.now, effort=outcome.effort, outcome="in_doubt"
+            )
+        sent: Sent = outcome.answer if isinstance(outcome.answer, Sent) else Sent()
+        receipt = Receipt(
+            key=order.key, run=around.run, step=self._effect.name, sha256=order.sha256, at=view.now,
+            outcome="duplicate" if sent.duplicate else "sent", reference=sent.reference,
+        )  # fmt: skip
+        entry: LedgerEntry | None = view.state.get(order.key)
+        claimed = entry or LedgerEntry(state="claimed", run=around.run, sha256=order.sha256, at=view.now, receipt=None)
+        view.state.put(order.key, recorded(claimed, receipt))
+        return self._done(order, receipt["outcome"], view.now)
+
+    def _done(self, order: _Order, outcome: str, now: int) -> Done:
+        event = task_done(
+            order.around, self._effect.name, order.record.address, now, [], outcome=outcome, sha256=order.sha256
+        )
+        return Done((), event)
+
+
+_NEVER = 1 << 52  # ms since the epoch, far away

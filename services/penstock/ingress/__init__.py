@@ -1,0 +1,1 @@
+"""The door: upstream events become runs, each once."""

@@ -1,0 +1,53 @@
+"""A payload on its way to the next steps: envelopes, task ids and the headers of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.contracts.address import Address
+from penstock.contracts.envelope import Envelope
+from penstock.contracts.identity import task_id
+from penstock.contracts.records import Spawned
+from penstock.contracts.routes import Outlet, Routes
+from penstock.runtime.ports import BY_KEY, Headers
+from penstock.runtime.service import Send
+
+
+def forward(
+    routes: Routes, around: Envelope, address: Address, payload: bytes, value: Mapping[str, Any]
+) -> tuple[list[Send], list[Spawned]]:
+    """Records for every successor of a step that answered `around`'s message, and the tasks they begin.
+
+    `address` is where that message lies; `value` is the payload, decoded, for the keys of outputs.
+    """
+    run, item, turn = around.run, around.item, around.round
+    key = run.encode()
+    where = str(address)
+    sends: list[Send] = []
+    spawned: list[Spawned] = []
+    for step, topic, branch in ((r.step, r.topic, r.branch) for r in routes.steps):
+        task = task_id(run, step, item, 0 if branch else turn, branch)
+        envelope = Envelope(
+            run, around.event, task, item, routes.source, 1, turn, where, around.digest, around.deadline
+        )
+        sends.append(Send(topic, key, payload, "", envelope))
+        spawned.append({"task": task, "step": step})
+    for outlet in routes.outlets:
+        business = str(value[outlet.key]).encode()
+        headers = _cloud_event(outlet, around, routes.source)
+        sends.append(Send(outlet.topic, business, payload, "", None, BY_KEY, headers))
+    return sends, spawned
+
+
+def _cloud_event(outlet: Outlet, around: Envelope, source: str) -> Headers:
+    """CloudEvents 1.0, Kafka binding, binary mode. The id is the task's, so a consumer can drop a repeat."""
+    event = task_id(around.run, outlet.name, around.item)
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.encode()),
+        ("ce_source", f"/penstock/{outlet.topic}/{source}".encode()),
+        ("ce_type", outlet.contract.encode()),
+        ("ce_correlationid", around.run.encode()),
+        ("content-type", b"application/avro"),
+    ]

@@ -1,0 +1,97 @@
+"""The catalogue of metrics, each written once with its sentence; the only file that imports prometheus_client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Everything a process counts. What the loop counts by itself is read from `sample` at each scrape."""
+
+    def __init__(self, pipeline: str) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._pipeline = pipeline
+        labels = ("pipeline", "step")
+        self._attempts = Counter(
+            "penstock_step_attempts",
+            "Attempts of handlers, by how they ended.",
+            (*labels, "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "penstock_step_duration_seconds", "Time an attempt took.", (*labels, "outcome"), buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._cost = Counter("penstock_step_cost_usd", "US dollars that attempts spent.", labels, registry=registry)
+        self._dead = Counter(
+            "penstock_dead_letters", "Dead letters, by the first reason.", (*labels, "reason"), registry=registry
+        )
+        self._events = Counter(
+            "penstock_ingress_events", "Events at the door: started, duplicate or refused.", ("pipeline", "outcome"),
+            registry=registry,
+        )  # fmt: skip
+        self._runs = Counter(
+            "penstock_runs_ended", "Runs that ended, by status.", ("pipeline", "status"), registry=registry
+        )
+        self._hung = Gauge(
+            "penstock_step_hung_threads",
+            "Synchronous handlers that timed out and still run.",
+            labels,
+            registry=registry,
+        )
+
+    def attempt(self, step: str, outcome: str, seconds: float, cost_usd: float = 0.0) -> None:
+        """An attempt ended: ok, retry, invalid, error, timeout, escalated or dead."""
+        self._attempts.labels(self._pipeline, step, outcome).inc()
+        self._seconds.labels(self._pipeline, step, outcome).observe(seconds)
+        if cost_usd:
+            self._cost.labels(self._pipeline, step).inc(cost_usd)
+
+    def attempts(self, step: str, outcome: str) -> Counter:
+        """The counter of one kind of attempt, for a handler too quick to be timed one by one."""
+        return self._attempts.labels(self._pipeline, step, outcome)
+
+    def dead(self, step: str, reason: str) -> None:
+        """A dead letter was written."""
+        self._dead.labels(self._pipeline, step, reason).inc()
+
+    def event(self, outcome: str) -> None:
+        """An upstream event was admitted, recognised or refused."""
+        self._events.labels(self._pipeline, outcome).inc()
+
+    def ended(self, status: str) -> None:
+        """A run ended."""
+        self._runs.labels(self._pipeline, status).inc()
+
+    def hung(self, step: str, count: int) -> None:
+        """So many threads of a step hang."""
+        self._hung.labels(self._pipeline, step).set(count)
+
+    def watch(self, sample: Callable[[], Iterator[tuple[str, str, str, float]]]) -> None:
+        """Read figures of the loop at each scrape: (name, sentence, step, value); names on _total are counters."""
+        self.registry.register(_Watched(self._pipeline, sample))
+
+    def text(self) -> bytes:
+        """The page for Prometheus."""
+        return generate_latest(self.registry)
+
+
+class _Watched:
+    def __init__(self, pipeline: str, sample: Callable[[], Iterator[tuple[str, str, str, float]]]) -> None:
+        self._pipeline = pipeline
+        self._sample = sample
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for name, sentence, step, value in self._sample():
+            if name not in families:
+                kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+                families[name] = kind(name.removesuffix("_total"), sentence, labels=("pipeline", "step"))
+            families[name].add_metric((self._pipeline, step), value)
+        yield from families.values()

@@ -1,0 +1,1 @@
+"""Validators: the gate that a payload must pass, with reasons a machine can act on."""

@@ -1,0 +1,69 @@
+"""The checks of one gate, ready to be asked: CEL rules, and Python callables that may be models themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.contracts.answers import Reason
+from penstock.contracts.context import Context
+from penstock.contracts.rules import Rule
+from penstock.errors import Poison
+from penstock.runtime.handlers import Handler
+from penstock.runtime.kit import Kit
+from penstock.topology.plan import Check, Validator
+from penstock.validator.gate import Finding, unmet
+
+
+class Checks:
+    """Asks all checks of a gate, in their order."""
+
+    def __init__(self, gate: Validator, kit: Kit) -> None:
+        self._rules = {id(check): Rule(check.rule) for check in gate.checks if check.rule is not None}
+        self._handlers = {id(check): _load(check, gate, kit) for check in gate.checks if check.run is not None}
+        self._checks = gate.checks
+        self.inline = all(handler.inline for handler in self._handlers.values())
+
+    def prepare(self) -> None:
+        """Make what the Python checks need."""
+        for handler in self._handlers.values():
+            handler.prepare()
+
+    def now(self, value: dict[str, Any], ctx: Context) -> list[Finding]:
+        """Ask on this very thread; only where every check is a rule or inline."""
+        return [Finding(check, self._quick(check, value, ctx)) for check in self._checks]
+
+    async def ask(self, value: dict[str, Any], ctx: Context, timeout: float) -> list[Finding]:
+        """Ask, waiting `timeout` s at the most for each."""
+        findings = []
+        for check in self._checks:
+            handler = self._handlers.get(id(check))
+            if handler is None or handler.inline:
+                findings.append(Finding(check, self._quick(check, value, ctx)))
+            else:
+                findings.append(Finding(check, _reasons(check, await handler.call(value, ctx, timeout))))
+        return findings
+
+    def _quick(self, check: Check, value: dict[str, Any], ctx: Context) -> tuple[Reason, ...]:
+        rule = self._rules.get(id(check))
+        if rule is None:
+            return _reasons(check, self._handlers[id(check)].now(value, ctx))
+        if rule.holds(value):
+            return ()
+        return (unmet(check, rule.text, value, rule.error(value)),)
+
+
+def _load(check: Check, gate: Validator, kit: Kit) -> Handler:
+    assert check.run is not None  # noqa: S101 - the caller looked
+    settings: Mapping[str, Any] = {**check.settings, **kit.settings}
+    return Handler(check.run, kit.resolve(check.run), settings, gate.concurrency)
+
+
+def _reasons(check: Check, answer: object) -> tuple[Reason, ...]:
+    """What a Python check answered; Poison when it is not a series of reasons, for nothing may pass by accident."""
+    if not isinstance(answer, Iterable):
+        raise Poison("bad_check", f"{check.run} answered a {type(answer).__name__}, not reasons")
+    reasons = tuple(answer)
+    if not all(isinstance(reason, Reason) for reason in reasons):
+        raise Poison("bad_check", f"{check.run} answered something that is no Reason")
+    return reasons

@@ -1,0 +1,142 @@
+"""The service around a gate: judges, passes on byte for byte, or buries with the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from penstock.contracts.address import Address, parse
+from penstock.contracts.context import Context
+from penstock.contracts.envelope import Envelope
+from penstock.contracts.events import Effort, task_done
+from penstock.contracts.identity import digest, effect_key
+from penstock.contracts.records import COMMAND, DECISION, Command, Decision
+from penstock.contracts.topics import Topics
+from penstock.errors import Poison
+from penstock.runtime.attempts import Tries
+from penstock.runtime.forward import forward
+from penstock.runtime.kit import Kit
+from penstock.runtime.letters import DeadLetters
+from penstock.runtime.ports import Record
+from penstock.runtime.service import Answer, Call, Done, Message, Service, View
+from penstock.topology.plan import Plan, Validator
+from penstock.topology.routes import routes_of
+from penstock.validator.checks import Checks
+from penstock.validator.gate import Finding, released, verdict
+
+
+def build(plan: Plan, step: str, kit: Kit) -> Service:
+    """Reads the gate's input topic, keeps nothing, answers by passing the very bytes on or by a dead letter."""
+    gate = plan.steps[step]
+    assert isinstance(gate, Validator)  # noqa: S101 - the host picks the room by the kind
+    topics = Topics(plan.pipeline)
+    post = _Post(plan, gate, kit)
+    return Service(
+        pipeline=plan.pipeline,
+        step=step,
+        source=topics.step(step),
+        group=topics.group(step),
+        runs=topics.runs,
+        contracts=frozenset({gate.reads, COMMAND}),
+        answer=post.answer,
+        bury=post.bury,
+        concurrency=gate.concurrency,
+        prepare=post.checks.prepare,
+    )
+
+
+class _Case(NamedTuple):
+    """A payload to be judged; `approved` when a person's decision released it."""
+
+    record: Record
+    around: Envelope
+    payload: bytes
+    value: dict[str, Any]
+    approved: bool = False
+
+
+class _Post:
+    """Where one gate stands."""
+
+    def __init__(self, plan: Plan, gate: Validator, kit: Kit) -> None:
+        topics = Topics(plan.pipeline)
+        self.checks = Checks(gate, kit)
+        self._plan = plan
+        self._gate = gate
+        self._kit = kit
+        self._routes = routes_of(plan, gate.name)
+        self._tries = Tries(gate.name, gate.attempts, kit)
+        self._letters = DeadLetters(plan.pipeline, gate.name, topics.dead(gate.name), plan.digest)
+        self._quick = kit.metrics.attempts(gate.name, "ok")
+
+    def answer(self, message: Message, view: View) -> Answer:
+        around = message.envelope
+        assert around is not None  # noqa: S101 - the loop buries a message without one
+        if message.contract == COMMAND:
+            command: Command = message.value  # type: ignore[assignment]  # decoded under that very contract
+            return Call(lambda: self._decided(message.record, around, command))
+        case = _Case(message.record, around, message.record.value or b"", message.value)
+        if self.checks.inline and around.deadline > view.now:
+            self._quick.inc()
+            return self._judge(case, self.checks.now(case.value, self._context(around)), Effort(), view.now)
+        return Call(lambda: self._ask(case))
+
+    def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+        self._kit.metrics.dead(self._gate.name, poison.code)
+        return self._letters.bury(record, around, poison, now)
+
+    async def _decided(self, record: Record, around: Envelope, command: Command) -> Done:
+        """A person's decision is read where it lies: an approval in the message would be anybody's to forge."""
+        if command["kind"] != "decided":
+            raise Poison("wrong_command", f"a gate cannot do {command['kind']!r}")
+        found = await self._kit.fetch(_address(command["address"]))
+        contract, value = self._kit.codec.decode(found.value if found else None)
+        if contract != DECISION:
+            raise Poison("wrong_decision", f"{command['address']} holds {contract}, not a decision")
+        decision: Decision = value  # type: ignore[assignment]  # decoded under that very contract
+        payload = released(command, decision, around.run, self._gate.name)
+        contract, value = self._kit.codec.decode(payload)
+        if contract != self._gate.reads:
+            raise Poison("wrong_contract", f"the decision releases a {contract}, not a {self._gate.reads}")
+        return await self._ask(_Case(record, around, payload, value, approved=True))
+
+    async def _ask(self, case: _Case) -> Done:
+        outcome = await self._tries.run(self._context(case.around), self._attempt(case.value), lambda: False)
+        now = self._kit.now()
+        if outcome.failed is None:
+            return self._judge(case, outcome.answer, outcome.effort, now)
+        self._kit.metrics.dead(self._gate.name, outcome.failed[0].code)
+        return self._letters.dead(
+            case.record, case.around, outcome.failed, now, effort=outcome.effort, origin=case.around.address,
+            outcome=outcome.code, value=case.payload,
+        )  # fmt: skip
+
+    def _attempt(self, value: dict[str, Any]) -> Callable[[Context, float], Awaitable[list[Finding]]]:
+        return lambda ctx, seconds: self.checks.ask(value, ctx, seconds)
+
+    def _judge(self, case: _Case, findings: list[Finding], effort: Effort, now: int) -> Done:
+        around, record = case.around, case.record
+        judged = verdict(findings, approved=case.approved)
+        if not judged.passed:
+            self._kit.metrics.dead(self._gate.name, judged.reasons[0].code)
+            return self._letters.dead(
+                record, around, judged.reasons, now, effort=effort, origin=around.address, judged=True,
+                outcome="rejected", value=case.payload,
+            )  # fmt: skip
+        sends, spawned = forward(self._routes, around, record.address, case.payload, case.value)
+        event = task_done(
+            around, self._gate.name, record.address, now, spawned, effort=effort,
+            outcome="approved" if case.approved else "passed", sha256=digest(case.payload),
+        )  # fmt: skip
+        return Done(sends, event)
+
+    def _context(self, around: Envelope) -> Context:
+        key = effect_key(self._plan.pipeline, around.event, self._gate.name, around.item)
+        return Context(around.run, self._gate.name, around.event, 1, key, around.deadline)
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Poison("wrong_command", str(error)) from error
