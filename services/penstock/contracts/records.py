@@ -231,6 +231,10 @@ class OpenTask(TypedDict):
     step: str
     review: str
     due: int
+    gate: str
+    sha256: str
+    item: str
+    origin: str
 
 
 class RunMemory(TypedDict):
@@ -246,9 +250,8 @@ class RunMemory(TypedDict):
     tasks: int
     attempts: int
     cost_usd: float
-    fallbacks: int
-    reviews: int
-    marks: list[str]
+    used: list[str]
+    marks: list[Terminal]
     in_doubt: list[str]
     reasons: list[ReasonRecord]
 

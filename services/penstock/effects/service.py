@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +26,7 @@ from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Service
 from penstock.topology.plan import Effect, Plan
 
 _MOST_THREADS = 64
+_DAY_MS = 86_400_000
 
 
 class Sink(Protocol):
@@ -50,7 +51,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         contracts=frozenset({effect.reads}),
         answer=hand.answer,
         bury=hand.bury,
-        keeps=Keeps(topics.state(step), LEDGER_ENTRY, packed=True),
+        keeps=Keeps(topics.state(step), LEDGER_ENTRY, due=hand.due, expire=hand.expire, packed=True),
         concurrency=effect.concurrency,
         prepare=hand.prepare,
     )
@@ -99,6 +100,16 @@ class _Hand:
                 return Call(lambda: self._carry_out(order), claim=True)
             case Repeat():
                 return Call(lambda: self._carry_out(order))
+
+    def due(self, entry: Mapping[str, Any]) -> int | None:
+        """An effect is remembered for as long as its event, or a day; a claim without a receipt for ever."""
+        kept = max(_DAY_MS, self._plan.ingress.remember_ms)
+        return int(entry["at"]) + kept if entry["state"] == "recorded" else None
+
+    def expire(self, key: str, view: View) -> Done:
+        """Forget an effect whose event is forgotten."""
+        view.state.drop(key)
+        return Done()
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
         self._kit.metrics.dead(self._effect.name, poison.code)
