@@ -6,7 +6,6 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +14,7 @@ from penstock.cli.flags import Duration, Flags
 from penstock.cli.group import Suggesting
 from penstock.provision import daemon, mistakes, places
 from penstock.provision.broker import PATIENCE
-
-if TYPE_CHECKING:
-    from penstock.provision.daemon import Status
+from penstock.provision.daemon import Status
 
 _DIRECTORY = click.option(
     "--dir",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import click
 
 from penstock.cli import render, report
+from penstock.cli.flags import Flags
 from penstock.errors import Fatal, Fenced, Halt, Mistake
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from penstock.cli.flags import Flags
 
 WRONG_USE = 2
 OUR_BUG = 70
@@ -51,6 +48,8 @@ def _told(error: Exception, flags: Flags) -> int:
         case BrokenPipeError() if _reader_gone():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it exits
             return READER_GONE
+        case OSError(errno=errno.ENOSPC):
+            told, code = Mistake("E902", "a disk is full", str(error), "free some space"), 1
         case click.exceptions.NoArgsIsHelpError():
             error.show()
             return WRONG_USE

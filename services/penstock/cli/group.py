@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import click
 
 from penstock.cli import flags
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Entry(NamedTuple):

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.provision.jars import Watcher
 from penstock.provision.places import KAFKA
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-    from penstock.provision.jars import Watcher
 
 _MIB = 1024 * 1024
 _QUARTER = 0.25

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from penstock.errors import Mistake, Place
+from penstock.errors import Mistake, Place
 
 _WIDTH = 100
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 from penstock.provision import jars, mistakes, ports, prepare, process
 from penstock.provision.home import Home, Record
+from penstock.provision.jars import Watcher
 from penstock.provision.leash import Leashed
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
-    from penstock.provision.jars import Watcher
 
 PATIENCE = 60.0
 GRACE = 10.0

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from penstock.provision import mistakes, ports, prepare, process
 from penstock.provision.broker import PATIENCE, end, refuse_second, settled, until_ready
 from penstock.provision.home import Home, Record
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from penstock.provision.jars import Watcher
+from penstock.provision.jars import Watcher
 
 PORT = 9092
 _DETACH = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!'

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from penstock.provision.ports import HOST
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NODE = 1
 FORMAT = "kafka.tools.StorageTool"

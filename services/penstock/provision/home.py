@@ -14,16 +14,13 @@ import fcntl
 import json
 import shutil
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from penstock.provision.ports import HOST
 from penstock.provision.process import Process
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _LINES = 8
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from penstock.errors import Refused
 from penstock.provision import disk, download, mistakes
 from penstock.provision.download import Pin, Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 CENTRAL = "https://repo1.maven.org/maven2"
 _AT_ONCE = 4
@@ -65,7 +63,7 @@ def mirror(environment: Mapping[str, str]) -> str:
     return given.rstrip("/")
 
 
-def ensure(wanted: Sequence[Pin], cache: Path, source: str, watcher: Watcher) -> tuple[Path, ...]:
+def ensure(wanted: Sequence[Pin], cache: Path, address: str, watcher: Watcher) -> tuple[Path, ...]:
     """The paths of all jars, fetching what the cache does not have; processes that do so at once take turns."""
     with disk.words(cache, sum(pin.size for pin in wanted) + _SPARE):
         if missing(wanted, cache):
@@ -73,7 +71,7 @@ def ensure(wanted: Sequence[Pin], cache: Path, source: str, watcher: Watcher) ->
             with _turn(cache):
                 rest = missing(wanted, cache)
                 disk.room(cache, sum(pin.size for pin in rest) + _SPARE if rest else 0)
-                _fetch(rest, cache, source, watcher)
+                _fetch(rest, cache, address, watcher)
     return tuple(cache / pin.name for pin in wanted)
 
 
@@ -101,7 +99,7 @@ def _turn(cache: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(rest: Sequence[Pin], cache: Path, source: str, watcher: Watcher) -> None:
+def _fetch(rest: Sequence[Pin], cache: Path, address: str, watcher: Watcher) -> None:
     if not rest:
         return  # another process was here first
     halt = Event()
@@ -111,6 +109,7 @@ def _fetch(rest: Sequence[Pin], cache: Path, source: str, watcher: Watcher) -> N
         if halt.is_set():
             raise Stopped
 
+    source = download.Source.at(address)
     watcher.begin(len(rest), sum(pin.size for pin in rest))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         largest_first = sorted(rest, key=lambda pin: -pin.size)

@@ -6,14 +6,11 @@ import importlib.util
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from penstock.provision import mistakes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LEAST = 17
 _QUOTED = re.compile(r'"(?:1\.)?(\d+)[^"]*"')

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 # Not PR_SET_PDEATHSIG: that follows the thread that started the child, and needs code between fork and exec.
 # The watchman reads a pipe only we can write; its end is our end, by any signal.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from penstock.errors import Conflict, Mistake, Place, Refused, TimedOut, Unreached
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STOP = "stop it with `penstock broker stop`"
 MIB = 1024 * 1024

@@ -7,17 +7,13 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from penstock.provision import disk, flags, jars, java, mistakes, places, ports
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from penstock.provision.home import Home
-    from penstock.provision.jars import Watcher
+from penstock.provision.home import Home
+from penstock.provision.jars import Watcher
 
 _SPARE = 32 * mistakes.MIB
 
