@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 NUMBER = 3
 
@@ -11,7 +10,7 @@ NUMBER = 3
 class Sink:
     """A sink that does nothing, under its right signature."""
 
-    async def send(self, effect: Any, key: str) -> None:
+    async def send(self, effect: object, key: str) -> None:
         """Accept and forget."""
 
 
@@ -19,7 +18,7 @@ class NotASink:
     """A class without `send`."""
 
 
-def check(value: Any, ctx: Any) -> Iterable[Any]:
+def check(value: object, ctx: object) -> Iterable[object]:
     """Find no fault in anything."""
     del value, ctx
     return ()

@@ -175,13 +175,17 @@ Step: TypeAlias = Worker | Validator | Aggregator | Effect | Output
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The worst case of one run: never more than this, by construction; `dominated_by` names the largest term."""
+    """The worst case of one run: never more than this, by construction; `dominated_by` names the largest term.
+
+    `wall_ms` counts deadlines and what people may take; `work_ms` only attempts and pauses along the longest path.
+    """
 
     tasks: int
     messages: int
     cost_usd: float
     wall_ms: int
     dominated_by: str
+    work_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,5 +204,7 @@ class Plan:
     @property
     def longest_call_ms(self) -> int:
         """The longest single attempt any step may take."""
-        return max((s.attempts.timeout_ms for s in self.steps.values() if isinstance(s, Worker | Validator | Effect)),
-                   default=0)
+        return max(
+            (s.attempts.timeout_ms for s in self.steps.values() if isinstance(s, Worker | Validator | Effect)),
+            default=0,
+        )

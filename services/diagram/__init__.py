@@ -1,0 +1,1 @@
+"""The workers of `topology/diagram.yaml`."""

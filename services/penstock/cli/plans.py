@@ -1,0 +1,45 @@
+"""From the path of a topology to its plan: schemas and handlers are found beside it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+from penstock.contracts import schemas
+from penstock.errors import Mistake, Place
+from penstock.topology.compiler import compile_topology
+from penstock.topology.plan import Plan
+
+
+def compile_file(path: Path) -> Plan:
+    """Compile a topology file, with `schemas/avro` and `services` beside its folder. Raises Mistake."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Mistake("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
+                      place=Place(str(path))) from error  # fmt: skip
+    root = path.resolve().parent.parent
+    _import_from(root / "services")
+    return compile_topology(data, str(path), schemas.load(root / "schemas" / "avro"), resolve)
+
+
+def resolve(path: str) -> object:
+    """The object behind `module:attribute`; ImportError says why there is none."""
+    module, _, name = path.partition(":")
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:
+        raise ImportError(f"{type(error).__name__}: {error}") from error
+    try:
+        return getattr(found, name)
+    except AttributeError:
+        near = get_close_matches(name, vars(found), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ImportError(f"module {module} has no '{name}'{hint}") from None
+
+
+def _import_from(folder: Path) -> None:
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -1,0 +1,183 @@
+"""From a sound draft to the steps of a plan, defaults filled in and ladders computed."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from penstock.topology import gates
+from penstock.topology.plan import (
+    Aggregator,
+    Attempts,
+    Bound,
+    Check,
+    Effect,
+    Ingress,
+    Ladder,
+    Limits,
+    Merge,
+    Output,
+    Plan,
+    Step,
+    Validator,
+    Worker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from penstock.topology.draft import CheckDraft, Draft, MergeDraft, StepDraft
+    from penstock.topology.fit import Speech
+    from penstock.topology.graph import Graph
+
+BY_RULES = Attempts(max=1, timeout_ms=1_000, backoff_ms=())  # a rule takes microseconds and cannot fail for a while
+BY_CHECKS = Attempts(max=2, timeout_ms=5_000, backoff_ms=(200,))  # a check in Python may ask a model
+BY_SINK = Attempts(max=3, timeout_ms=10_000, backoff_ms=(200, 2_000))
+UNBOUND = Bound(tasks=0, messages=0, cost_usd=0.0, wall_ms=0, dominated_by="")
+
+
+def plan(draft: Draft, graph: Graph, said: Speech, missing: gates.Missing) -> Plan:
+    """The plan of a draft in which nothing is wrong; its bound and digest are still to come."""
+    ingress, limits = draft.ingress, draft.limits
+    if ingress is None or limits is None or ingress.contract is None or ingress.event_id is None:
+        raise AssertionError("a draft without ingress or limits was reported")
+    room = _Room(draft, graph, said, missing)
+    return Plan(
+        pipeline=draft.pipeline,
+        description=draft.description,
+        digest="",
+        limits=Limits(limits.deadline_ms.value, limits.tasks.value, limits.cost_usd.value),
+        reviews=draft.reviews,
+        ingress=Ingress(
+            contract=ingress.contract.value,
+            event_id=ingress.event_id.value,
+            remember_ms=ingress.remember_ms,
+            remember_ids=ingress.remember_ids,
+            to=tuple(target.value for target in ingress.to),
+        ),
+        steps=MappingProxyType({name: room.step(step) for name, step in draft.steps.items()}),
+        bound=UNBOUND,
+    )
+
+
+class _Room:
+    """Everything a step's parts are computed from."""
+
+    def __init__(self, draft: Draft, graph: Graph, said: Speech, missing: gates.Missing) -> None:
+        self.draft, self.graph, self.said, self.missing = draft, graph, said, missing
+
+    def step(self, step: StepDraft) -> Step:
+        """One step of the plan."""
+        match step.kind:
+            case "worker":
+                return self._worker(step)
+            case "validator":
+                return self._validator(step)
+            case "aggregator":
+                return self._aggregator(step)
+            case "effect":
+                return self._effect(step)
+            case _:
+                return Output(step.name, self.said.reads[step.name], step.key.value if step.key else "")
+
+    def _worker(self, step: StepDraft) -> Worker:
+        main = self.graph.acts_for.get(step.name)
+        return Worker(
+            name=step.name,
+            run=step.run.value if step.run else "",
+            reads=self.said.reads[step.name],
+            writes=self.said.writes[step.name],
+            to=_names(self.draft.steps[main or step.name]),
+            attempts=step.attempts or Attempts(),
+            cost_usd=step.cost_usd,
+            concurrency=step.concurrency,
+            acts_for=main,
+            ladder=self._ladder(step),
+            settings=_settings(step.settings),
+        )
+
+    def _validator(self, step: StepDraft) -> Validator:
+        only_rules = all(check.rule is not None for check in step.checks)
+        return Validator(
+            name=step.name,
+            of=step.of[0].value,
+            reads=self.said.reads[step.name],
+            checks=tuple(_check(one) for one in step.checks),
+            to=_names(step),
+            attempts=step.attempts or (BY_RULES if only_rules else BY_CHECKS),
+            concurrency=step.concurrency,
+            ladder=self._ladder(step),
+        )
+
+    def _aggregator(self, step: StepDraft) -> Aggregator:
+        return Aggregator(
+            name=step.name,
+            of=tuple(of.value for of in step.of),
+            reads=MappingProxyType(self.said.branches[step.name]),
+            merge=_merge(step.merge, len(step.of)),
+            wait_ms=step.wait_ms.value if step.wait_ms else None,
+            writes=self.said.writes[step.name],
+            to=_names(step),
+            ladder=self._ladder(step),
+        )
+
+    def _effect(self, step: StepDraft) -> Effect:
+        return Effect(
+            name=step.name,
+            run=step.run.value if step.run else "",
+            reads=self.said.reads[step.name],
+            attempts=step.attempts or BY_SINK,
+            concurrency=step.concurrency,
+            settings=_settings(step.settings),
+        )
+
+    def _ladder(self, step: StepDraft) -> Ladder:
+        main = self.draft.steps[self.graph.acts_for.get(step.name, step.name)]
+        fallback = step.fallback.value if step.fallback else None
+        if step.ask_fallback is not None and step.ask_fallback.value:
+            judged = self.draft.steps[step.of[0].value].fallback
+            fallback = judged.value if judged else None
+        return Ladder(
+            fallback=fallback,
+            missing=self.missing.get(main.name, ()),
+            review=gates.asks_people(main) is not None or gates.asks_people(step) is not None,
+            gate=gates.gate_of(self.draft, self.graph, step.name),
+        )
+
+
+def _names(step: StepDraft) -> tuple[str, ...]:
+    return tuple(target.value for target in step.to)
+
+
+def _settings(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(given))
+
+
+def _check(one: CheckDraft) -> Check:
+    return Check(
+        code=one.code,
+        rule=one.rule.value if one.rule else None,
+        run=one.run.value if one.run else None,
+        path=one.path.value if one.path else "",
+        severity=one.severity,
+        hint=one.hint,
+        waivable=one.waivable,
+        retryable=one.retryable,
+        settings=_settings(one.settings),
+    )
+
+
+def _merge(given: MergeDraft | None, branches: int) -> Merge:
+    if given is None or given.policy is None:
+        raise AssertionError("an aggregator without a policy was reported")
+    if given.policy == "all":
+        return Merge("all", tie="reject", run=given.run.value if given.run else None)
+    majority = branches // 2 + 1
+    return Merge(
+        policy="vote",
+        field=given.field.value if given.field else "",
+        min_agree=given.min_agree.value if given.min_agree else majority,
+        tie=given.tie.value if given.tie else "review",
+        run=given.run.value if given.run else None,
+    )

@@ -1,0 +1,139 @@
+"""The worst case of one run: every attempt, fallback, review, gate and join that could happen, added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from penstock.topology import timing
+from penstock.topology.plan import Aggregator, Bound, Effect, Output, Validator, Worker
+from penstock.topology.scalars import spell
+
+if TYPE_CHECKING:
+    from penstock.topology.draft import Draft, LimitsDraft
+    from penstock.topology.graph import Graph
+    from penstock.topology.plan import Plan
+    from penstock.topology.report import Report
+
+SKEW_MS = 2_000  # the default of the setting by which clocks may differ
+_RUN_MESSAGES = 3  # run.started, run.ended, the status
+_REVIEW_MESSAGES = 8  # request, question, its end, decision, decided; command to the gate, its event, its dead letter
+_SHOWN = 6
+
+Asking: TypeAlias = Worker | Validator | Aggregator
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What one step, with all its rounds and attempts, may add to a run; `how` says it in words."""
+
+    step: str
+    tasks: int
+    messages: int
+    cost_usd: float
+    how: str
+
+
+def terms(plan: Plan) -> tuple[Term, ...]:
+    """Every step's share of the worst case, and what reviews add. Outputs run nothing."""
+    shares = [_share(step) for step in plan.steps.values() if not isinstance(step, Output)]
+    tries = [gate.attempts.max for gate in _review_gates(plan)]
+    if (times := plan.reviews.times) and tries:
+        how = f"{_many(times, 'decision')} through a gate, {_many(max(tries), 'attempt')} each"
+        shares.append(Term("reviews", times * max(tries), times * _REVIEW_MESSAGES, 0.0, how))
+    return tuple(shares)
+
+
+def fold(plan: Plan, graph: Graph) -> Bound:
+    """The bound of a plan whose steps are complete.
+
+    Messages are records to steps, outputs, dead letters, and the system's own topics; changelogs are not counted.
+    Wall time is rounds x deadline, what people may take, and the last call: every round has a deadline of its own.
+    """
+    shares = terms(plan)
+    tasks = sum(share.tasks for share in shares)
+    largest = max(shares, key=lambda share: share.tasks)
+    tokens = {pair for step in _asking(plan) for pair in step.ladder.missing}
+    decisions = plan.reviews.times if _review_gates(plan) else 0
+    rounds = 1 + _fallbacks_in_a_row(plan, graph) + decisions
+    waits = decisions * plan.reviews.expires_ms
+    return Bound(
+        tasks=tasks,
+        messages=len(plan.ingress.to) + _RUN_MESSAGES + len(tokens) + sum(share.messages for share in shares),
+        cost_usd=round(sum(share.cost_usd for share in shares), 9),
+        wall_ms=rounds * plan.limits.deadline_ms + waits + plan.longest_call_ms + SKEW_MS,
+        dominated_by=f"{largest.step}: {largest.tasks} of {tasks} tasks ({largest.how})",
+        work_ms=timing.longest(plan.steps, graph).ms,
+    )
+
+
+def hold(plan: Plan, graph: Graph, draft: Draft, report: Report) -> None:
+    """Refuse a plan whose work cannot end in time, or that may use more than its limits."""
+    if (limits := draft.limits) is None:
+        return
+    _hold_time(plan, graph, limits, report)
+    for step in draft.steps.values():
+        if step.wait_ms is not None and step.wait_ms.value > limits.deadline_ms.value:
+            report.add("E091", step.wait_ms.spot, name=step.name, wait=spell(step.wait_ms.value),
+                       deadline=spell(limits.deadline_ms.value))  # fmt: skip
+    bound = plan.bound
+    if bound.tasks > limits.tasks.value:
+        report.add("E092", limits.tasks.spot, needed=bound.tasks, limit=limits.tasks.value, largest=bound.dominated_by)
+    if bound.cost_usd > limits.cost_usd.value:
+        dearest = max(terms(plan), key=lambda share: share.cost_usd)
+        report.add("E093", limits.cost_usd.spot, needed=dollars(bound.cost_usd), limit=dollars(limits.cost_usd.value),
+                   largest=f"{dearest.step}: {dollars(dearest.cost_usd)} ({dearest.how})")  # fmt: skip
+
+
+def dollars(amount: float) -> str:
+    """An amount of money as the file writes it."""
+    return f"{amount:.9f}".rstrip("0").rstrip(".") + " USD"
+
+
+def _hold_time(plan: Plan, graph: Graph, limits: LimitsDraft, report: Report) -> None:
+    paths = (timing.longest(plan.steps, graph), timing.longest_after_fallback(plan.steps, graph))
+    slowest = max(paths, key=lambda path: path.ms)
+    if slowest.ms > limits.deadline_ms.value:
+        shown = " > ".join(slowest.steps if len(slowest.steps) <= _SHOWN else (*slowest.steps[:_SHOWN], "..."))
+        report.add("E090", limits.deadline_ms.spot, deadline=spell(limits.deadline_ms.value), path=shown,
+                   needed=spell(slowest.ms))  # fmt: skip
+
+
+def _share(step: Worker | Validator | Aggregator | Effect) -> Term:
+    match step:
+        case Worker():
+            tries, asked = step.attempts.max, 0 if step.acts_for is None else 1
+            how = _many(tries, "attempt") + (f" in place of {step.acts_for}" if step.acts_for else "")
+            return Term(step.name, tries, asked + 1 + max(1, len(step.to)), tries * step.cost_usd, how)
+        case Validator():
+            rounds, tries = 1 if step.ladder.fallback is None else 2, step.attempts.max
+            how = f"{_many(rounds, 'round')}, {_many(tries, 'attempt')} each" if rounds > 1 else _many(tries, "attempt")
+            return Term(step.name, rounds * tries, rounds + (rounds - 1) + max(1, len(step.to)), 0.0, how)
+        case Aggregator():
+            return Term(step.name, 1, 1 + max(1, len(step.to)), 0.0, "one merge")
+        case Effect():
+            return Term(step.name, step.attempts.max, 2, 0.0, _many(step.attempts.max, "attempt"))
+
+
+def _asking(plan: Plan) -> list[Asking]:
+    return [step for step in plan.steps.values() if isinstance(step, Asking)]
+
+
+def _review_gates(plan: Plan) -> list[Validator]:
+    """The gates through which decisions may re-enter."""
+    names = {step.ladder.gate for step in _asking(plan) if step.ladder.review}
+    return [step for step in plan.steps.values() if isinstance(step, Validator) and step.name in names]
+
+
+def _fallbacks_in_a_row(plan: Plan, graph: Graph) -> int:
+    """How many fallbacks one path can have, each opening a round."""
+    most: dict[str, int] = {}
+    for name in graph.order:
+        step = plan.steps[name]
+        own = isinstance(step, Worker) and step.ladder.fallback is not None
+        most[name] = own + max((most[edge.source] for edge in graph.into[name] if edge.source in most), default=0)
+    return max(most.values(), default=0)
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"

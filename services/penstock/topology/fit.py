@@ -1,0 +1,220 @@
+"""Whether what a step writes is what the next one reads, and whether fields, keys, rules and merges fit contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from penstock.contracts import rules, shapes
+from penstock.contracts.topics import INGRESS
+from penstock.topology.report import At, Report, Spot, nearest
+
+if TYPE_CHECKING:
+    from penstock.topology.contracts import Contracts
+    from penstock.topology.draft import CheckDraft, Draft, StepDraft
+    from penstock.topology.graph import Graph
+
+_TEXTS = frozenset({"string"})
+_KEYS = frozenset({"string", "int", "long"})
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The contract each step reads and writes; an aggregator reads one from each branch. Unknown ones are left out."""
+
+    reads: dict[str, str] = field(default_factory=dict)
+    writes: dict[str, str] = field(default_factory=dict)
+    branches: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A contract, ready to be asked."""
+
+    name: str
+    schema: Mapping[str, Any]
+    named: Mapping[str, Any]
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        return shapes.fields(self.schema) or {}
+
+    def kind(self, name: str) -> tuple[Any, bool]:
+        """The type of a field, and whether it may be null."""
+        return shapes.plain(self.fields[name], self.named)
+
+
+class Fitting:
+    """Checks a draft against the contracts it names."""
+
+    def __init__(self, draft: Draft, graph: Graph, contracts: Contracts, report: Report) -> None:
+        self.draft, self.graph, self.report = draft, graph, report
+        self.known = contracts.by_name
+        self.said = Speech()
+
+        @cache
+        def record(name: str) -> _Record:
+            schema = contracts.closure(name)
+            return _Record(name, schema, shapes.named_types(schema))
+
+        self.record = record
+
+    def check(self) -> Speech:
+        """Hold every rule of contracts; the contracts of all edges, as far as they are known."""
+        self._ingress()
+        for name, step in self.draft.steps.items():
+            for given in (step.reads, step.writes):
+                if given is not None:
+                    self._exists(given)
+            if name in self.graph.acts_for and step.writes:
+                self._same(name, "writes", step.writes, self.graph.acts_for[name])
+        for name in self.graph.order:
+            self._step(self.draft.steps[name])
+        for name, main in self.graph.acts_for.items():
+            self._fallback(self.draft.steps[name], main)
+        return self.said
+
+    def _exists(self, given: At[str]) -> bool:
+        if given.value in self.known:
+            return True
+        ours = [name for name in self.known if not name.startswith("penstock.")]
+        path = f"write schemas/avro/{given.value.replace('.', '/')}.avsc"
+        self.report.add("E070", given.spot, name=given.value, known=", ".join(sorted(ours)) or "none",
+                        advice=nearest(given.value, ours, path))  # fmt: skip
+        return False
+
+    def _ingress(self) -> None:
+        ingress = self.draft.ingress
+        if ingress is None or ingress.contract is None or not self._exists(ingress.contract):
+            return
+        self.said.writes[INGRESS] = ingress.contract.value
+        if ingress.event_id is not None:
+            self._field("E072", ingress.event_id, ingress.contract.value, _TEXTS)
+
+    def _step(self, step: StepDraft) -> None:
+        sources = [edge.source for edge in self.graph.into[step.name]]
+        if step.kind == "aggregator":
+            self._join(step)
+        elif sources and (read := self.said.writes.get(sources[0])):
+            self.said.reads[step.name] = read
+            if step.reads is not None and step.reads.value in self.known and step.reads.value != read:
+                self._mismatch(step.name, "reads", step.reads, sources[0], read)
+        if step.kind == "validator" and (read := self.said.reads.get(step.name)):
+            self.said.writes[step.name] = read
+            for one in step.checks:
+                self._check(one, self.record(read))
+        elif step.writes is not None and step.writes.value in self.known:
+            self.said.writes[step.name] = step.writes.value
+        if step.kind == "output" and step.key is not None and (read := self.said.reads.get(step.name)):
+            self._field("E074", step.key, read, _KEYS)
+
+    def _fallback(self, step: StepDraft, main: str) -> None:
+        for said, verb, given in ((self.said.reads, "reads", step.reads), (self.said.writes, "writes", None)):
+            if main in said:
+                said[step.name] = said[main]
+                if given is not None and given.value in self.known and given.value != said[main]:
+                    self._mismatch(step.name, verb, given, main, said[main])
+
+    def _same(self, name: str, verb: str, given: At[str], main: str) -> None:
+        written = self.draft.steps[main].writes
+        if written is not None and given.value in self.known and written.value != given.value:
+            self._mismatch(name, verb, given, main, written.value)
+
+    def _mismatch(self, name: str, verb: str, given: At[str], source: str, expected: str) -> None:
+        told = "ingress" if source == INGRESS else f"“{source}”"
+        self.report.add("E071", given.spot, name=name, verb=verb, found=given.value, source=told, expected=expected)
+
+    def _field(self, code: str, given: At[str], contract: str, kinds: frozenset[str]) -> None:
+        """A field that has to be there, never null, and of a plain type."""
+        record = self.record(contract)
+        if given.value not in record.fields:
+            advice = nearest(given.value, record.fields, f"name one of {', '.join(record.fields)}")
+            trouble = f"is not a field of {contract}"
+        else:
+            kind, nullable = record.kind(given.value)
+            base = kind.get("type") if isinstance(kind, dict) else kind
+            if base in kinds and not nullable:
+                return
+            fitting = [name for name in record.fields if record.kind(name)[0] in kinds and not record.kind(name)[1]]
+            advice = f"name one of {', '.join(fitting)}" if fitting else f"give {contract} such a field"
+            trouble = f"is {shapes.describe(record.fields[given.value])} in {contract}"
+        self.report.add(code, given.spot, field=given.value, trouble=trouble, contract=contract, advice=advice)
+
+    def _check(self, one: CheckDraft, record: _Record) -> None:
+        if one.rule is not None and (fault := rules.check(one.rule.value, record.schema)) is not None:
+            spot = _inside(one.rule, fault)
+            code = "E076" if fault.question else "E077"
+            self.report.add(code, spot, contract=record.name, problem=fault.message, advice=fault.fix)
+        if one.path is not None and one.path.value:
+            self._path(one.path, record)
+
+    def _path(self, path: At[str], record: _Record) -> None:
+        part = shapes.points_at(path.value, record.schema, record.named) if path.value.startswith("/") else path.value
+        if part is not None:
+            trouble = f"“{part}” is not there" if path.value.startswith("/") else "it does not begin with /"
+            advice = nearest(part, record.fields, "write for example /" + next(iter(record.fields), "field"))
+            self.report.add("E078", path.spot, path=path.value, contract=record.name, trouble=trouble, advice=advice)
+
+    def _join(self, step: StepDraft) -> None:
+        said = {of.value: self.said.writes[of.value] for of in step.of if of.value in self.said.writes}
+        self.said.branches[step.name] = said
+        if step.merge is None or len(said) < len(step.of):
+            return
+        if step.merge.policy == "vote":
+            self._vote(step, said)
+        if step.merge.run is None and step.writes is not None and step.writes.value in self.known:
+            self._filled(step, said, step.writes)
+
+    def _vote(self, step: StepDraft, said: Mapping[str, str]) -> None:
+        merge = step.merge
+        if merge is None or merge.field is None:
+            return
+        compared = merge.field.value
+        lacking = [branch for branch, name in said.items() if compared not in self.record(name).fields]
+        common = set.intersection(*(set(self.record(name).fields) for name in said.values())) if said else set()
+        kinds = [self.record(name).kind(compared)[0] for name in said.values() if compared in self.record(name).fields]
+        if lacking:
+            trouble = f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such field"
+        elif any(not shapes.same(kinds[0], kind) for kind in kinds):
+            trouble = "its type differs between the branches"
+        else:
+            return
+        advice = nearest(compared, common, f"name one of {', '.join(sorted(common))}" if common else "use policy all")
+        self.report.add("E073", merge.field.spot, field=compared, trouble=trouble, advice=advice)
+
+    def _filled(self, step: StepDraft, said: Mapping[str, str], writes: At[str]) -> None:
+        """Without `run:`, a vote hands on the winner's fields, and `all` one field per branch."""
+        target = self.record(writes.value)
+        policy = step.merge.policy if step.merge else None
+        needed = [entry["name"] for entry in target.schema["fields"] if "default" not in entry]
+        if policy == "all":
+            rule = "writes one field per branch, named after it"
+            held = {branch.replace("-", "_") for branch, name in said.items() if self._holds(target, branch, name)}
+        else:
+            rule = "hands on the fields of the branch that won"
+            held = {name for name in needed if all(self._shares(target, name, branch) for branch in said.values())}
+        if (unfilled := [name for name in needed if name not in held]) and policy is not None:
+            fields = ", ".join(f"“{name}”" for name in unfilled)
+            self.report.add("E075", writes.spot, field=fields, contract=writes.value, policy=policy, rule=rule)
+
+    def _holds(self, target: _Record, branch: str, contract: str) -> bool:
+        name = branch.replace("-", "_")
+        if name not in target.fields:
+            return False
+        kind = target.kind(name)[0]
+        full = f"{kind.get('namespace', target.schema['namespace'])}.{kind['name']}" if "name" in kind else ""
+        return full == contract
+
+    def _shares(self, target: _Record, name: str, contract: str) -> bool:
+        record = self.record(contract)
+        return name in record.fields and shapes.same(record.fields[name], target.fields[name])
+
+
+def _inside(rule: At[str], fault: rules.Fault) -> Spot:
+    """The place in the file of a place in a rule; exact where the rule stands on one line without escapes."""
+    spot = rule.spot
+    if fault.line > 1 or "\n" in rule.value or spot.width != len(rule.value) or not fault.question:
+        return spot
+    return Spot(spot.line, spot.column + fault.column - 1, fault.width)

@@ -1,0 +1,77 @@
+"""The rules of gates: effects only behind them, nothing beside them that runs twice, decisions only through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from penstock.contracts.topics import INGRESS
+from penstock.topology.report import At, Report, Spot
+
+if TYPE_CHECKING:
+    from penstock.topology.draft import Draft, StepDraft
+    from penstock.topology.graph import Graph
+
+Missing: TypeAlias = Mapping[str, tuple[tuple[str, str], ...]]
+
+
+def check(draft: Draft, graph: Graph, missing: Missing, report: Report) -> None:
+    """Hold the rules without which an effect could go ungated, a step run twice or a decision get lost."""
+    for name, step in draft.steps.items():
+        if step.kind == "effect":
+            _gated(draft, graph, name, report)
+        if step.kind == "validator" and step.ask_fallback and step.ask_fallback.value:
+            _fallback_of_judged(draft, graph, step, step.ask_fallback, report)
+        if (asked := asks_people(step)) is not None:
+            _decidable(draft, graph, step, asked, report)
+            _joins_need_not_wait(graph.acts_for.get(name, name), asked, missing, report)
+
+
+def asks_people(step: StepDraft) -> Spot | None:
+    """Where a step says that people may be asked when it is dead, or None."""
+    if step.review is not None and step.review.value:
+        return step.review.spot
+    tie = step.merge.tie if step.merge else None
+    return tie.spot if tie is not None and tie.value == "review" else None
+
+
+def gate_of(draft: Draft, graph: Graph, name: str) -> str | None:
+    """The validator through which a decision about a step re-enters: the step's only successor, or the step itself."""
+    name = graph.acts_for.get(name, name)
+    step = draft.steps[name]
+    if step.kind == "validator":
+        return name
+    after = [edge.target for edge in graph.out_of[name]]
+    judged = len(after) == 1 and _judges(draft.steps[after[0]], name)
+    return after[0] if judged and step.kind in {"worker", "aggregator"} else None
+
+
+def _judges(step: StepDraft, name: str) -> bool:
+    return step.kind == "validator" and any(of.value == name for of in step.of)
+
+
+def _gated(draft: Draft, graph: Graph, name: str, report: Report) -> None:
+    for edge in graph.into[name]:
+        source = None if edge.source == INGRESS else draft.steps[edge.source].kind
+        if source not in {"validator", None}:
+            report.add("E050", edge.spot, name=name, source=f"the {source} “{edge.source}”")
+
+
+def _fallback_of_judged(draft: Draft, graph: Graph, gate: StepDraft, asked: At[bool], report: Report) -> None:
+    for judged in (draft.steps[of.value] for of in gate.of if of.value in draft.steps):
+        if judged.fallback is None and not judged.broken:
+            report.add("E060", asked.spot, name=gate.name, of=judged.name)
+        for edge in graph.out_of[judged.name]:
+            if edge.target != gate.name:
+                report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name)
+
+
+def _decidable(draft: Draft, graph: Graph, step: StepDraft, asked: Spot, report: Report) -> None:
+    if gate_of(draft, graph, step.name) is None:
+        report.add("E053", asked, name=step.name)
+
+
+def _joins_need_not_wait(name: str, asked: Spot, missing: Missing, report: Report) -> None:
+    if pairs := missing.get(name):
+        join, branch = pairs[0]
+        report.add("E054", asked, name=name, join=join, branch=branch)

@@ -1,0 +1,81 @@
+"""Whether what `run:` names can be imported and called the way it will be called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from penstock.topology.draft import Draft, StepDraft
+    from penstock.topology.report import At, Report
+
+Resolve: TypeAlias = Callable[[str], object]
+"""Finds the object behind `module:attribute`; raises ImportError, whose text says why, when it cannot."""
+
+_ASKED = {"worker": ("value", "ctx"), "check": ("value", "ctx"), "merge": ("votes",), "send": ("effect", "key")}
+
+
+def check(draft: Draft, resolve: Resolve, report: Report) -> None:
+    """Resolve every handler of a draft and hold its signature."""
+    for step in draft.steps.values():
+        for path, role in _named(step):
+            try:
+                found = resolve(path.value)
+            except ImportError as error:
+                advice = "modules are looked for in services/ beside topology/, and where Python looks"
+                report.add("E080", path.spot, path=path.value, problem=str(error), advice=advice)
+            else:
+                _fits(found, path, role, report)
+
+
+def _named(step: StepDraft) -> Iterator[tuple[At[str], str]]:
+    if step.run is not None:
+        yield step.run, "send" if step.kind == "effect" else "worker"
+    if step.merge is not None and step.merge.run is not None:
+        yield step.merge.run, "merge"
+    for one in step.checks:
+        if one.run is not None:
+            yield one.run, "check"
+
+
+def _fits(found: object, path: At[str], role: str, report: Report) -> None:
+    if not callable(found):
+        named = f"{type(found).__name__} {found!r}"
+        report.add("E081", path.spot, path=path.value, found=named, advice="name a function or a class")
+        return
+    if role == "send":
+        wanted, trouble = "a class with send(effect, key)", _of_a_sink(found)
+    else:
+        asked = _ASKED[role]
+        wanted = f"({', '.join(asked)})"
+        trouble = _of_a_class(found, asked) if isinstance(found, type) else _unfit(found, len(asked))
+    if trouble:
+        report.add("E082", path.spot, path=path.value, wanted=wanted, problem=trouble)
+
+
+def _of_a_sink(found: object) -> str:
+    send = getattr(found, "send", None)
+    if not isinstance(found, type) or not callable(send):
+        return "it has no method send"
+    return _unfit(send, 1 + len(_ASKED["send"]))
+
+
+def _of_a_class(found: type, asked: tuple[str, ...]) -> str:
+    called = next((vars(kind)["__call__"] for kind in found.__mro__ if "__call__" in vars(kind)), None)
+    if called is None:
+        return "its instances cannot be called: it has no __call__"
+    if (trouble := _unfit(found, 0)) and _unfit(found, 1):
+        return f"it is made without arguments, or with its settings: {trouble}"
+    return _unfit(called, 1 + len(asked))
+
+
+def _unfit(called: Callable[..., object], count: int) -> str:
+    """Why something cannot be called with so many positional arguments, or nothing."""
+    try:
+        inspect.signature(called).bind(*range(count))
+    except TypeError as error:
+        return str(error)
+    except ValueError:
+        return ""  # a builtin without a signature: nobody can tell
+    return ""

@@ -1,0 +1,58 @@
+"""What the file format asks for: the keys of each part, why the needed ones are needed, and what comes later."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TOP: Final = ("pipeline", "description", "limits", "reviews", "ingress", "steps", "deploy")
+LIMITS: Final = ("deadline", "tasks", "cost")
+REVIEWS: Final = ("expires", "times")
+INGRESS: Final = ("contract", "event_id", "remember", "to")
+REMEMBER: Final = ("for", "ids")
+ATTEMPTS: Final = ("max", "timeout", "backoff")
+ON_REJECT: Final = ("reruns", "fallback", "review")
+CHECK: Final = ("rule", "run", "code", "path", "hint", "waivable", "retryable", "severity", "settings")
+MERGE: Final = ("policy", "field", "min_agree", "tie", "run")
+STEP: Final = {
+    "worker": ("kind", "run", "reads", "writes", "attempts", "cost", "concurrency", "fallback", "review", "settings",
+               "to"),
+    "validator": ("kind", "of", "checks", "on_reject", "attempts", "concurrency", "to"),
+    "aggregator": ("kind", "of", "merge", "wait", "writes", "review", "to"),
+    "effect": ("kind", "run", "settings", "attempts", "concurrency", "to"),
+    "output": ("kind", "contract", "key", "to"),
+}  # fmt: skip
+
+WANTED: Final = {
+    "pipeline": ("its name stands in front of every topic", "orders"),
+    "limits": ("a graph that may use more is refused", "{deadline: 2m, tasks: 40, cost: 0.05 USD}"),
+    "deadline": ("every run must end", "2m"),
+    "tasks": ("a graph that may use more is refused", "40"),
+    "ingress": ("a pipeline begins with what comes in", "{contract: orders.Order, event_id: id, to: [read]}"),
+    "contract": ("what comes in must obey a contract", "orders.Order"),
+    "event_id": ("the same event must be known again when it is sent twice", "id"),
+    "to": ("what comes in must go somewhere", "[read]"),
+    "kind": ("a step is a worker, validator, aggregator, effect or output", "worker"),
+    "run": ("something has to do the work", "orders.workers:Read"),
+    "writes": ("the next step needs to know what it gets", "orders.Reading"),
+    "of": ("it needs to know whose values these are", "read"),
+    "checks": ("a gate without checks would pass everything", '[{rule: "value.total >= 0.0", code: negative}]'),
+    "code": ("a verdict is acted on by its code", "too-low"),
+    "merge": ("how branches become one value must be said", "{policy: all}"),
+    "policy": ("how branches become one value must be said", "all"),
+    "field": ("a vote compares one field", "label"),
+    "tie": ("a vote can end in a tie", "review"),
+    "key": ("readers of the topic need a key", "id"),
+}
+
+LATER: Final = {
+    "when": ("edges for some values only come with routers", "lead to one step, and let it decide"),
+    "each": ("one task per list item comes later", "handle the list in one task"),
+    "kind: router": ("a worker that picks among edges comes later", "let a worker write what it found, and lead on"),
+    "policy: any": ("only the policies all and vote are there", "use all with a `run:`"),
+    "policy: first": ("only the policies all and vote are there", "use all with a `run:`"),
+    "policy: quorum": ("only the policies all and vote are there", "use vote with `min_agree:`"),
+    "policy: weighted": ("only the policies all and vote are there", "use vote, or all with a `run:`"),
+    "policy: mean": ("only the policies all and vote are there", "use all with a `run:`"),
+    "policy: prefer": ("only the policies all and vote are there", "use all with a `run:`"),
+    "policy: judge": ("only the policies all and vote are there", "use all with a `run:`"),
+}
