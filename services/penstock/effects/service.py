@@ -82,7 +82,9 @@ class _Hand:
 
     def prepare(self) -> None:
         """Open the sink."""
-        self._sink = self._kit.resolve(self._effect.run)({**self._effect.settings, **self._kit.settings})
+        self._sink = self._kit.resolve(self._effect.run)(
+            self._kit.settings_of(self._effect.name, self._effect.settings)
+        )
 
     def answer(self, message: Message, view: View) -> Answer:
         around = message.envelope

@@ -41,6 +41,7 @@ class Intake:
         self.consumed = 0
         self.dropped = 0
         self.forgive = False
+        self.joined = False
         self.halted: Halt | None = None
         self._codec = codec
         self._clock = clock
@@ -78,7 +79,8 @@ class Intake:
                 tracker = self.trackers.get(record.partition)
                 if tracker is None:
                     continue
-                if room <= 0 or record.partition in self._fresh or self._full(tracker):
+                queue = self._backlog.get(record.partition)
+                if queue or room <= 0 or record.partition in self._fresh or self._full(tracker):
                     self._backlog.setdefault(record.partition, deque()).append(record)
                     self._waiting += 1
                 elif tracker.admit(record.offset):
@@ -138,6 +140,7 @@ class Intake:
 
     def assigned(self, committed: Mapping[int, Committed]) -> Mapping[int, int]:
         """See `ports.Listener`."""
+        self.joined = True
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:

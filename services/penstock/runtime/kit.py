@@ -32,6 +32,12 @@ class Kit:
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def settings_of(self, step: str, own: Mapping[str, Any]) -> dict[str, Any]:
+        """A handler's settings: the topology's, those of the deployment over them, and those for this step on top."""
+        general = {name: value for name, value in self.settings.items() if ":" not in name}
+        special = {n.partition(":")[2]: v for n, v in self.settings.items() if n.partition(":")[0] == step}
+        return {**own, **general, **special}
+
     def now(self) -> int:
         """Milliseconds since the epoch."""
         return int(self.clock() * 1000)

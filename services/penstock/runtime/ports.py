@@ -39,6 +39,14 @@ class Output(NamedTuple):
     headers: Headers | None = None
 
 
+class TopicSpec(NamedTuple):
+    """A topic as it should be; `config` as Kafka spells it."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
 class Committed(NamedTuple):
     """A group's place on one partition; `offset` is -1 where none was ever committed."""
 

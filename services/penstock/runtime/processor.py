@@ -14,6 +14,7 @@ from penstock.runtime.lanes import Finished, Lanes, Ticket
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
 from penstock.runtime.service import SAME, Call, Done, Message, Send, Service, View
 from penstock.runtime.transactions import Transactions
+from penstock.runtime.watchdog import Heart
 
 _IDLE = 0.05  # s to wait for a record when nothing is going on
 _BUSY = 0.001  # s between looks when several services or running jobs want attention
@@ -33,11 +34,12 @@ class Processor:
         transactional_id: str,
         clock: Clock,
         sleep: Callable[[float], None],
+        heart: Heart | None = None,
         interval: float = 0.02,
         forgive_deaths: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
     ) -> None:
-        self.beaten = clock()
+        self._heart = heart or Heart(clock)
         self.halted: dict[str, Halt] = {}
         self._clock = clock
         self._sleep = sleep
@@ -84,7 +86,7 @@ class Processor:
 
     def beat(self) -> None:
         """Say that the thread is alive; the watchdog looks at it."""
-        self.beaten = self._clock()
+        self._heart.beat()
 
     def release(self, intake: Intake, partitions: Sequence[int]) -> None:
         """See `intake.Owner`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from penstock.contracts.answers import Reason
@@ -55,7 +55,7 @@ class Checks:
 
 def _load(check: Check, gate: Validator, kit: Kit) -> Handler:
     assert check.run is not None  # noqa: S101 - the caller looked
-    settings: Mapping[str, Any] = {**check.settings, **kit.settings}
+    settings = kit.settings_of(gate.name, check.settings)
     return Handler(check.run, kit.resolve(check.run), settings, gate.concurrency)
 
 

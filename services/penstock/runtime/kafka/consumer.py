@@ -98,6 +98,7 @@ class KafkaConsumer:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
+            self._listener.assigned({})
             return
         starts = self._listener.assigned(self._committed_now([p.partition for p in partitions]))
         for partition in partitions:

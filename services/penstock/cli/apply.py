@@ -1,0 +1,43 @@
+"""`penstock apply`: make the cluster match a topology file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from penstock.cli import connection
+from penstock.cli.flags import Flags
+from penstock.cli.plans import compile_file
+from penstock.provision.apply import apply as match
+from penstock.runtime.kafka.admin import KafkaAdmin
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--partitions", type=click.IntRange(1, 10_000), default=4, show_default=True, help="Of every topic.")
+@click.option("--replication", type=click.IntRange(1, 9), default=1, show_default=True, help="Copies of every topic.")
+@click.option("--from-end", is_flag=True, help="A new pipeline skips what already lies in its ingress topic.")
+@connection.options
+@click.pass_obj
+def apply(  # noqa: PLR0913 - one parameter for each flag
+    flags: Flags, file: Path, partitions: int, replication: int, connection: dict[str, str], *, from_end: bool
+) -> None:
+    """Create the topics of FILE and the first offsets of its groups, where they are missing.
+
+    Nothing is deleted or shrunk; a second call changes nothing.
+    """
+    plan = compile_file(file)
+    changes = match(plan, KafkaAdmin(connection), partitions, replication, from_end=from_end)
+    if flags.json:
+        rows = [{"kind": change.kind, "name": change.name, "detail": change.detail} for change in changes]
+        click.echo(json.dumps({"kind": "Applied", "version": 1, "plan": plan.digest, "changes": rows}))
+        return
+    for change in changes:
+        click.echo(f"  + {change.kind:<6} {change.name:<40} {change.detail}")
+    click.echo(
+        f"{plan.pipeline} {plan.digest}: {len(changes)} added"
+        if changes
+        else f"{plan.pipeline} {plan.digest}: nothing to do"
+    )

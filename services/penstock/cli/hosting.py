@@ -1,0 +1,140 @@
+"""From a plan and a connection to a process that hosts services: the one place where the rooms meet."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TextIO
+
+from penstock.aggregator import service as aggregators
+from penstock.cli.plans import resolve
+from penstock.contracts import schemas
+from penstock.contracts.address import Address
+from penstock.contracts.topics import INGRESS, SUPERVISOR
+from penstock.effects import service as effect_hands
+from penstock.errors import Mistake
+from penstock.ingress import service as doors
+from penstock.runtime import logs
+from penstock.runtime.codec import Codec
+from penstock.runtime.host import Host, Hosting
+from penstock.runtime.kafka import KafkaCluster
+from penstock.runtime.kit import Kit
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.ports import Clock, Cluster, Log, Record
+from penstock.runtime.service import Service
+from penstock.supervisor import service as overseers
+from penstock.topology.plan import Output, Plan
+from penstock.validator import service as gates
+from penstock.worker import service as benches
+
+_ROOMS: Mapping[str, Callable[[Plan, str, Kit], Service]] = {
+    "worker": benches.build,
+    "validator": gates.build,
+    "aggregator": aggregators.build,
+    "effect": effect_hands.build,
+}
+_MOST_SLOTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which steps a process hosts, and how."""
+
+    steps: tuple[str, ...] = ()
+    slot: int | None = None
+    unit: str | None = None
+    health_port: int | None = None
+    health_host: str = "127.0.0.1"
+    interval: float = 0.02
+    drain: float = 20.0
+    settings: tuple[str, ...] = ()
+    forgive_deaths: bool = False
+
+
+def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, environment: Mapping[str, str]) -> Host:
+    """A host for the steps of a layout, on Kafka. Mistake E330 for a step that is not in the plan."""
+    names = layout.steps or all_steps(plan)
+    unit = layout.unit or (names[0] if len(names) == 1 else "dev")
+    slot = layout.slot if layout.slot is not None else _free_slot(plan.pipeline, unit, environment)
+    identity = f"{plan.pipeline}.{unit}.{slot}"
+    cluster = KafkaCluster(connection, instance=identity)
+    codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
+    metrics = Metrics(plan.pipeline)
+    kit = kit_for(cluster, codec, metrics, settings=_settings(layout.settings))
+    hosting = Hosting(
+        identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port
+    )
+    log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
+    return Host(services(plan, names, kit), cluster, codec, hosting, metrics=metrics, log=log)
+
+
+def kit_for(
+    cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time
+) -> Kit:
+    """The tools of one process."""
+    reader: list[Log] = []
+
+    def fetch(address: Address) -> Record | None:
+        if not reader:
+            reader.append(cluster.log())
+        return reader[0].fetch(address)
+
+    async def fetch_beside(address: Address) -> Record | None:
+        return await asyncio.to_thread(fetch, address)
+
+    jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
+    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings)
+
+
+def all_steps(plan: Plan) -> tuple[str, ...]:
+    """Every step that needs a process, in the order in which records meet them."""
+    own = tuple(name for name, step in plan.steps.items() if not isinstance(step, Output))
+    return (INGRESS, *own, SUPERVISOR)
+
+
+def services(plan: Plan, names: tuple[str, ...], kit: Kit) -> list[Service]:
+    """Services for these steps."""
+    known = all_steps(plan)
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean “{near[0]}”?" if near else f"steps are: {', '.join(known)}"
+            raise Mistake("E330", f"{plan.pipeline} has no step “{name}” to run", fix=hint)
+    special = {INGRESS: doors.build, SUPERVISOR: overseers.build}
+    return [(special.get(name) or _ROOMS[plan.steps[name].kind])(plan, name, kit) for name in names]
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise Mistake("E331", f"“{text[:80]}” is no setting", why="--set takes KEY=VALUE or STEP:KEY=VALUE",
+                          fix="write --set data=DIR")  # fmt: skip
+        found[name] = value
+    return found
+
+
+_HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives
+
+
+def _free_slot(pipeline: str, unit: str, environment: Mapping[str, str]) -> int:
+    """The first number no other process on this machine holds: it makes the transactional id, which must be ours."""
+    folder = Path(environment.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "penstock" / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for slot in range(_MOST_SLOTS):
+        lock = (folder / f"{pipeline}.{unit}.{slot}").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        _HELD.append(lock)
+        return slot
+    raise Mistake("E332", f"no free slot for {pipeline}.{unit}", fix="give one with --slot")

@@ -1,0 +1,1 @@
+"""Escalation: what waits for a person, and how a decision goes back into the log."""

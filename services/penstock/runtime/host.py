@@ -1,0 +1,160 @@
+"""A process that hosts services: threads, signals, health, and an orderly end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from penstock.errors import Fatal, Halt
+from penstock.runtime.codec import Codec
+from penstock.runtime.health import Health
+from penstock.runtime.logs import Log
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.ports import Cluster
+from penstock.runtime.processor import Processor
+from penstock.runtime.service import Service
+from penstock.runtime.watchdog import Heart, watch
+
+_TICK = 0.2
+_STALE = 60.0  # s without a heartbeat after which /livez fails
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """How services are hosted: `unit` and `slot` make the transactional id; times in seconds."""
+
+    transactional_id: str
+    interval: float = 0.02
+    drain: float = 20.0
+    forgive_deaths: bool = False
+    health_host: str = "127.0.0.1"
+    health_port: int | None = None
+
+
+class Host:
+    """Runs services until told to stop. One thread owns every client; the main thread has signals and the watchdog."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        cluster: Cluster,
+        codec: Codec,
+        hosting: Hosting,
+        *,
+        metrics: Metrics,
+        log: Log,
+    ) -> None:
+        self._services = services
+        self._cluster = cluster
+        self._codec = codec
+        self._hosting = hosting
+        self._metrics = metrics
+        self._log = log
+        self._stop = threading.Event()
+        self._prepared = False
+        self._processor: Processor | None = None
+        self._failure: BaseException | None = None
+        self._heart = Heart(time.time)
+
+    def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Host until SIGTERM or SIGINT, or until every service has halted; raises what ended the loop.
+
+        `ready` is called once everything is loaded and the loop turns.
+        """
+        health = self._health()
+        self._metrics.watch(self._sample)
+        signal.signal(signal.SIGTERM, self._asked)
+        signal.signal(signal.SIGINT, self._asked)
+        thread = threading.Thread(target=self._work, name="loop", daemon=True)
+        thread.start()
+        told = ready is None
+        while thread.is_alive():
+            thread.join(_TICK)
+            watch(self._heart)
+            if not told and self._processor is not None and ready is not None:
+                told = True
+                ready()
+        if health is not None:
+            health.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._stop.set()
+
+    def _asked(self, number: int, _: FrameType | None) -> None:
+        """The first signal drains; a second one ends at once, and what was in flight is done again."""
+        if self._stop.is_set():
+            self._log.warning("stopping at once", signal=signal.Signals(number).name)
+            raise SystemExit(128 + number)
+        self._log.info("stopping", signal=signal.Signals(number).name, drain_s=self._hosting.drain)
+        self._stop.set()
+
+    def _work(self) -> None:
+        try:
+            for service in self._services:
+                if service.prepare is not None:
+                    self._heart.beat()
+                    service.prepare()
+            self._prepared = True
+            hosting = self._hosting
+            self._processor = Processor(
+                self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
+                sleep=time.sleep, heart=self._heart, interval=hosting.interval, forgive_deaths=hosting.forgive_deaths,
+                on_halt=self._halted,
+            )  # fmt: skip
+            self._log.info("running", steps=[service.step for service in self._services])
+            self._processor.run(self._stop.is_set, hosting.drain)
+            if self._processor.halted and not self._stop.is_set():
+                raise Fatal("; ".join(f"{step}: {halt}" for step, halt in self._processor.halted.items()))
+            self._log.info("stopped")
+        except BaseException as error:  # noqa: BLE001 - the thread's border: the main thread raises it
+            self._failure = error
+
+    def _halted(self, service: Service, halt: Halt) -> None:
+        self._log.error("halted", step=service.step, why=str(halt))
+
+    def _health(self) -> Health | None:
+        hosting = self._hosting
+        if hosting.health_port is None:
+            return None
+        return Health(
+            hosting.health_host, hosting.health_port, live=self._live, ready=self._ready, metrics=self._metrics.text
+        )
+
+    def _live(self) -> Mapping[str, str]:
+        age = self._heart.age()
+        return {"loop": f"has not moved for {age:.0f} s" if age > _STALE else ""}
+
+    def _ready(self) -> Mapping[str, str]:
+        processor = self._processor
+        checks = {"handlers": "" if self._prepared else "loading"}
+        if processor is None:
+            return {**checks, "loop": "starting"}
+        checks.update(
+            {intake.service.step: "" if intake.joined else "joining its group" for intake in processor.intakes}
+        )
+        checks.update({step: f"halted: {halt}" for step, halt in processor.halted.items()})
+        return checks
+
+    def _sample(self) -> Iterator[tuple[str, str, str, float]]:
+        processor = self._processor
+        if processor is None:
+            return
+        for intake in list(processor.intakes):
+            step = intake.service.step
+            yield "penstock_records_consumed_total", "Records taken from the step's topic.", step, intake.consumed
+            yield "penstock_step_in_flight", "Records whose handlers run or wait for one.", step, intake.in_flight
+            yield "penstock_stale_results_total", "Results dropped because the partition moved.", step, intake.dropped
+            yield "penstock_partitions_owned", "Partitions this process reads.", step, len(intake.trackers)
+        for step in processor.halted:
+            yield "penstock_step_halted", "1 when the step stopped and waits for somebody.", step, 1
+        done = processor.transactions
+        yield "penstock_transactions_committed_total", "Transactions committed.", "", done.committed
+        yield "penstock_transactions_aborted_total", "Transactions aborted; rebalances abort some.", "", done.aborted
+        yield "penstock_transactions_unknown_total", "Transactions whose result had to be looked up.", "", done.unknown

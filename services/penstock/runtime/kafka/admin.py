@@ -1,0 +1,94 @@
+"""Topics and the groups' offsets, as `apply` sets them, on confluent-kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic  # the same
+from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
+
+from penstock.errors import Mistake, Refused, Unreached
+from penstock.runtime.kafka import settings
+from penstock.runtime.ports import TopicSpec
+
+_TIMEOUT = 10.0
+
+
+class KafkaAdmin:
+    """Implements `provision.apply.Admin`."""
+
+    def __init__(self, connection: Mapping[str, str]) -> None:
+        self._where = connection.get("bootstrap.servers", "?")
+        self._client = AdminClient(settings.admin(connection))
+
+    def topics(self) -> Mapping[str, int]:
+        """Every topic with its number of partitions; Unreached E203 when no broker answers."""
+        try:
+            found = self._client.list_topics(timeout=_TIMEOUT).topics
+        except KafkaException as error:
+            raise self._unreached(error) from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
+        """Make topics; one that somebody else made meanwhile is as good."""
+        if not specs:
+            return
+        new = [NewTopic(s.name, s.partitions, replication, config=dict(s.config)) for s in specs]
+        for name, future in self._client.create_topics(new, operation_timeout=_TIMEOUT).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise self._refused(f"cannot create topic {name}", error) from error
+
+    def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
+        """What a group has committed, by partition; nothing where it has not."""
+        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
+        try:
+            found = self._client.list_consumer_group_offsets(asked)[group].result()
+        except KafkaException as error:
+            raise self._refused(f"cannot read the offsets of group {group}", error) from error
+        return {place.partition: place.offset for place in found.topic_partitions or () if place.offset >= 0}
+
+    def set_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        """Commit first offsets for a group without members."""
+        places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        try:
+            found = self._client.alter_consumer_group_offsets(asked)[group].result()
+        except KafkaException as error:
+            raise self._refused(f"cannot set the offsets of group {group}", error) from error
+        failed = [place for place in found.topic_partitions or () if place.error is not None]
+        if failed:
+            raise self._refused(f"cannot set the offsets of group {group}", KafkaException(failed[0].error))
+
+    def ends(self, topic: str, partitions: int, *, first: bool) -> Mapping[int, int]:
+        """The first (or the next) offset of each partition."""
+        spec = OffsetSpec.earliest() if first else OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client's own gap
+        asked = {TopicPartition(topic, p): spec for p in range(partitions)}
+        answers = self._client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+        try:
+            return {place.partition: future.result().offset for place, future in answers.items()}
+        except KafkaException as error:
+            raise self._refused(f"cannot read the ends of topic {topic}", error) from error
+
+    def _unreached(self, error: KafkaException) -> Mistake:
+        return Unreached(
+            "E301", f"no Kafka broker answers at {self._where}", why=f"{error.args[0].str()} after {_TIMEOUT:.0f} s",
+            fix="start one with `penstock broker start`, or name yours with -b HOST:PORT",
+        )  # fmt: skip
+
+    def _refused(self, what: str, error: KafkaException) -> Mistake:
+        cause = error.args[0]
+        denied = "AUTHORIZATION" in cause.name()
+        kind = Refused if denied else Unreached
+        fix = "grant it to this principal" if denied else "look at the broker, then try again"
+        return kind("E302", what, why=f"{cause.name()}: {cause.str()}", fix=fix)
