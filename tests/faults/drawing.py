@@ -9,7 +9,7 @@ from __future__ import annotations
 from faults.checker import Expected, Shape
 from faults.wire import Value
 
-SHAPE = Shape("kill", ("a", "check", "b", "decide", "gate", "record"), gate="gate", effect="record")
+SHAPE = Shape("kill", ("a", "check", "b", "decide", "gate", "record"), gate="gate", effect="record", event_id="id")
 CONTRACTS = {
     "a": "diagram.Job", "check": "diagram.Scored", "b": "diagram.Scored", "gate": "diagram.Result",
     "record": "diagram.Result", "out.results": "diagram.Result",

@@ -43,12 +43,11 @@ class Entry(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of the sink file; `at` in ms since the epoch, `value` what was asked for."""
+    """One line of the sink file: the idempotency key, and what was done under it."""
 
     number: int
     key: str
-    at: int
-    value: Value
+    effect: Value
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def sink_lines(sink: Path) -> tuple[tuple[Line, ...], tuple[int, ...]]:
             continue
         try:
             line: dict[str, Any] = json.loads(text)
-            lines.append(Line(number, line["key"], line["at"], line["value"]))
+            lines.append(Line(number, line["key"], line["effect"]))
         except (ValueError, KeyError, TypeError):
             torn.append(number)
     return tuple(lines), tuple(torn)

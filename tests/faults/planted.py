@@ -59,7 +59,7 @@ class Story:
 
     def line(self, event: str) -> Value:
         """The sink's line of an event."""
-        (found,) = [line for line in self.sink if line["value"]["id"] == event]
+        (found,) = [line for line in self.sink if line["effect"]["id"] == event]
         return found
 
 
@@ -74,10 +74,13 @@ def task(event: str, step: str, branch: str = "") -> str:
 
 
 def story(pipeline: str, sent: dict[str, Value]) -> Story:
-    """What the topology should leave behind for these events."""
+    """What the topology should leave behind for these events, the first of which came a second time."""
     told = Story(replace(drawing.SHAPE, pipeline=pipeline), sent)
     for index, (event, body) in enumerate(sent.items()):
         _tell(told, event, body, index % PARTITIONS)
+    again = told.find(next(iter(sent)), "upstream", "in")
+    repeat = _event(again.event, "duplicate", "ingress", (), ()) | {"task": ""}
+    told.notes += [again, Note(again.event, "repeat", "runs", "penstock.RunEvent", repeat, again.partition)]
     return told
 
 
@@ -116,7 +119,7 @@ def _tell(told: Story, event: str, body: Value, partition: int) -> None:
     else:
         say("task_done", "gate", [gate], [(record, "record")], sha256=passed)
         key = effect_key(told.shape.pipeline, event, told.shape.effect)
-        told.sink.append({"key": key, "at": NOW, "value": what.effect})
+        told.sink.append({"key": key, "effect": what.effect})
         say("task_done", "record", [record], ())
     say("run_ended", "supervisor", (), (), task="", outcome=what.status)
     told.notes.append(_status(event, what, partition))

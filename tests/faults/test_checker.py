@@ -10,12 +10,12 @@ import pytest
 
 from faults import drawing, history
 from faults.checker import NAMES, Verdict, check
-from faults.planted import NOW, PARTITIONS, Story, story, write
+from faults.planted import PARTITIONS, Story, story, write
 from penstock.provision.broker import Broker
 
 # 3.0 and 0.25 are agreed on; of 1.5 one worker says large and the other small, so the gate rejects it
 SENT = {f"e{index}": {"id": f"e{index}", "number": number} for index, number in enumerate((3.0, 0.25, 1.5, 4.0))}
-FINE, REJECTED = "e0", "e2"
+FINE, REJECTED, REPEATED = "e1", "e2", "e0"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_correct_history_has_no_findings(bootstrap: str, tmp_path: Path) -> No
 
     assert verdict.findings == ()
     assert verdict.statuses == {"succeeded": 3, "rejected": 1}
-    assert (verdict.records, verdict.effects) == (len(told.notes), 3)
+    assert (verdict.records, verdict.effects, verdict.repeats) == (len(told.notes), 3, 1)
 
 
 def event_without_a_run(told: Story) -> None:
@@ -60,6 +60,14 @@ def output_topic_left_out(told: Story) -> None:
 
 def dead_letter_left_out(told: Story) -> None:
     told.drop(told.find(REJECTED, "decide", "gate.dlq"))
+
+
+def repeat_left_out(told: Story) -> None:
+    told.drop(told.find(REPEATED, "repeat", "runs"))
+
+
+def repeat_recorded_twice(told: Story) -> None:
+    told.notes.append(told.find(REPEATED, "repeat", "runs"))
 
 
 def output_twice(told: Story) -> None:
@@ -122,10 +130,6 @@ def effect_left_out(told: Story) -> None:
     told.sink.remove(told.line(FINE))
 
 
-def effect_after_the_end(told: Story) -> None:
-    told.line(FINE)["at"] = NOW * 2  # the broker's clock stamps the final status, long before
-
-
 def effect_confirmed_after_the_end(told: Story) -> None:
     confirmed = told.find(FINE, "record", "runs")
     told.drop(confirmed)
@@ -142,7 +146,7 @@ def another_result(told: Story) -> None:
 
 def another_effect(told: Story) -> None:
     line = told.line(FINE)
-    told.sink[told.sink.index(line)] = {**line, "value": {**line["value"], "score": 0.5}}
+    told.sink[told.sink.index(line)] = {**line, "effect": {**line["effect"], "score": 0.5}}
 
 
 def output_of_a_rejected_run(told: Story) -> None:
@@ -179,6 +183,8 @@ PLANTED: dict[Callable[[Story], None], str] = {
     output_left_out: "lost",
     output_topic_left_out: "lost",
     dead_letter_left_out: "lost",
+    repeat_left_out: "lost",
+    repeat_recorded_twice: "duplicate",
     output_twice: "duplicate",
     effect_asked_for_twice: "duplicate",
     output_topic_twice: "duplicate",
@@ -193,7 +199,6 @@ PLANTED: dict[Callable[[Story], None], str] = {
     effect_of_a_rejected_run: "ungated_effect",
     effect_nobody_asked_for: "ungated_effect",
     effect_left_out: "effect_missing",
-    effect_after_the_end: "late_effect",
     effect_confirmed_after_the_end: "late_effect",
     another_status: "wrong_status",
     another_result: "wrong_content",
