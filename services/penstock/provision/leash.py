@@ -18,12 +18,17 @@ class Leashed:
             self._process = subprocess.Popen(
                 command, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
-        self._watchman = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHMAN, "watchman", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._watchman = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCHMAN, "watchman", str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     @property
     def pid(self) -> int:
