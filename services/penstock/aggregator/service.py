@@ -153,7 +153,7 @@ class _Table:
         return Done(sends, event)
 
     def _decide(self, votes: list[Vote]) -> Concluded:
-        """The policy decides; the user's function, where there is one, makes the value of what it decided."""
+        """The policy decides; the user's function, where there is one, makes the value, or the suggestion, of it."""
         concluded = conclude(self._policy, votes)
         if self._merge is None:
             return concluded

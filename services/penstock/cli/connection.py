@@ -36,12 +36,12 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("-b", "--bootstrap-servers", "--bootstrap-server", "servers", metavar="HOST:PORT",
                   help=f"The brokers.  [default: {DEFAULT}]")  # fmt: skip
     @click.option("-X", "properties", metavar="KEY=VALUE", multiple=True, help="A client property; may be repeated.")
-    @click.option("-F", "--command-config", "file", metavar="FILE", help="A file of client properties.")
+    @click.option("-F", "--command-config", "config", metavar="FILE", help="A file of client properties.")
     @click.pass_context
     def with_connection(
-        context: click.Context, /, servers: str | None, properties: tuple[str, ...], file: str | None, **rest: Any
+        context: click.Context, /, servers: str | None, properties: tuple[str, ...], config: str | None, **rest: Any
     ) -> Any:
-        rest["connection"] = read(servers, properties, file, os.environ)
+        rest["connection"] = read(servers, properties, config, os.environ)
         return context.invoke(command, **rest)
 
     with_connection.__doc__ = command.__doc__
