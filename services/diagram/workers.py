@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock import inline
+from penstock import Conflict, inline
 
 if TYPE_CHECKING:
-    from penstock.contracts.answers import Vote
+    from penstock import Merged, Vote
 
 _LARGE = 0.5
 
@@ -26,8 +26,10 @@ def second(scored: dict[str, Any], _ctx: object) -> dict[str, Any]:
 
 
 @inline
-def together(votes: Sequence[Vote]) -> dict[str, Any]:
-    """Put both branches side by side; under policy `all` none is missing."""
+def together(votes: Sequence[Vote], concluded: Merged | Conflict) -> dict[str, Any] | Conflict:
+    """Put both branches side by side; where one is missing, policy `all` has found a conflict, and that stands."""
+    if isinstance(concluded, Conflict):
+        return concluded
     first, other = (vote.value or {} for vote in votes)
     return {
         "id": first["id"],

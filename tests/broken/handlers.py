@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 NUMBER = 3
 
 
 class Sink:
     """A sink that does nothing, under its right signature."""
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        """Need nothing of the settings."""
 
     async def send(self, effect: object, key: str) -> None:
         """Accept and forget."""

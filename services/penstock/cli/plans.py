@@ -30,14 +30,14 @@ def resolve(path: str) -> object:
     module, _, name = path.partition(":")
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ImportError(f"{type(error).__name__}: {error}") from error
     try:
         return getattr(found, name)
     except AttributeError:
         near = get_close_matches(name, vars(found), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ImportError(f"module {module} has no '{name}'{hint}") from None
+        hint = f"; did you mean “{near[0]}”?" if near else ""
+        raise ImportError(f"module {module} has no “{name}”{hint}") from None
 
 
 def _import_from(folder: Path) -> None:

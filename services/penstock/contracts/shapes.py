@@ -61,7 +61,7 @@ def describe(kind: AvroType) -> str:
 
 def same(left: AvroType, right: AvroType) -> bool:
     """Whether two types say the same on the wire, documentation and defaults aside."""
-    return _bare(left) == _bare(right)
+    return bool(_bare(left) == _bare(right))
 
 
 def points_at(pointer: str, schema: AvroType, named: Mapping[str, AvroType]) -> str | None:

@@ -95,8 +95,8 @@ def _hold_time(plan: Plan, graph: Graph, limits: LimitsDraft, report: Report) ->
     slowest = max(paths, key=lambda path: path.ms)
     if slowest.ms > limits.deadline_ms.value:
         shown = " > ".join(slowest.steps if len(slowest.steps) <= _SHOWN else (*slowest.steps[:_SHOWN], "..."))
-        report.add("E090", limits.deadline_ms.spot, deadline=spell(limits.deadline_ms.value), path=shown,
-                   needed=spell(slowest.ms))  # fmt: skip
+        needed = spell(-(-slowest.ms // 1_000) * 1_000)  # whole seconds, which the file can say
+        report.add("E090", limits.deadline_ms.spot, deadline=spell(limits.deadline_ms.value), path=shown, needed=needed)
 
 
 def _share(step: Worker | Validator | Aggregator | Effect) -> Term:

@@ -282,7 +282,7 @@ _WHAT_IS_SAID = (
 _WHAT_RUNS = (
     Code("E080", "cannot import “{path}”", "{problem}", "{advice}"),
     Code("E081", "“{path}” is {found}, not something to call", "a handler is a function or a class", "{advice}"),
-    Code("E082", "“{path}” cannot be called as {wanted}", "{problem}", "give it the parameters {wanted}"),
+    Code("E082", "“{path}” cannot be called as {wanted}", "{problem}", "make it {wanted}"),
     Code("E083", "{what}", "a check is a `rule:` or a `run:`, and a gate has at least one", "{advice}"),
     Code("E084", "{what}", "{why}", "{fix}"),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.topology import scalars
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.report import At, Report, Spot, near, nearest
-from penstock.topology.wanted import LATER, WANTED
+from penstock.topology.wanted import LATER, NESTED, WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -182,8 +182,13 @@ class Fields:
             return ""
         meant = near(word.text, self.known)
         self.report.add("E023", word.spot, key=word.text, where=self.where, known=", ".join(self.known),
-                        advice=f"did you mean “{meant}”?" if meant else "remove it")  # fmt: skip
+                        advice=f"did you mean “{meant}”?" if meant else self._elsewhere(word.text))  # fmt: skip
         return meant
+
+    def _elsewhere(self, key: str) -> str:
+        """Advice about a key that belongs one level deeper."""
+        inside = near(key, [known for known, part in NESTED.items() if part in self.known])
+        return f"did you mean `{NESTED[inside]}: {{{inside}: ...}}`?" if inside else "remove it"
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 - a handler's settings may be anything

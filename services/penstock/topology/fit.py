@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -185,13 +185,14 @@ class Fitting:
         self.report.add("E073", merge.field.spot, field=compared, trouble=trouble, advice=advice)
 
     def _filled(self, step: StepDraft, said: Mapping[str, str], writes: At[str]) -> None:
-        """Without `run:`, a vote hands on the winner's fields, and `all` one field per branch."""
+        """Without `run:`, a vote hands on the winner's fields, `all` each field from the first branch that has it."""
         target = self.record(writes.value)
         policy = step.merge.policy if step.merge else None
         needed = [entry["name"] for entry in target.schema["fields"] if "default" not in entry]
         if policy == "all":
-            rule = "writes one field per branch, named after it"
+            rule = "takes each field from the first branch that has it, and a whole branch under its own name"
             held = {branch.replace("-", "_") for branch, name in said.items() if self._holds(target, branch, name)}
+            held |= {name for name in needed if self._first_shares(target, name, said.values())}
         else:
             rule = "hands on the fields of the branch that won"
             held = {name for name in needed if all(self._shares(target, name, branch) for branch in said.values())}
@@ -206,6 +207,10 @@ class Fitting:
         kind = target.kind(name)[0]
         full = f"{kind.get('namespace', target.schema['namespace'])}.{kind['name']}" if "name" in kind else ""
         return full == contract
+
+    def _first_shares(self, target: _Record, name: str, contracts: Iterable[str]) -> bool:
+        having = [contract for contract in contracts if name in self.record(contract).fields]
+        return bool(having) and self._shares(target, name, having[0])
 
     def _shares(self, target: _Record, name: str, contract: str) -> bool:
         record = self.record(contract)

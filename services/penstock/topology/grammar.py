@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from penstock.contracts.topics import RESERVED
+from penstock.contracts.topics import INGRESS, RESERVED, SUPERVISOR
 from penstock.topology import steps
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.draft import Draft, IngressDraft, LimitsDraft
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SECRET = re.compile(r"(?:.*[-_.])?(?:password|passwd|secret|token|api[-_]?key|credentials?)", re.IGNORECASE)
+_SPEAKERS = frozenset({INGRESS, SUPERVISOR})  # an output has a topic of its own kind, `out.NAME`, and no group
 _DAY = 24 * 3_600_000
 _YEAR = 365 * _DAY
 
@@ -101,9 +102,9 @@ def _steps(top: Fields, pipeline: str) -> dict[str, StepDraft]:
     found = {}
     for word, below in node.entries:
         _named(At(word.text, word.spot), "step", top.report)
-        if word.text in RESERVED:
+        read = found[word.text] = steps.step(word, below, top.report)
+        if word.text in (_SPEAKERS if read.kind == "output" else RESERVED):
             top.report.add("E031", word.spot, name=word.text, pipeline=pipeline)
-        found[word.text] = steps.step(word, below, top.report)
     return found
 
 

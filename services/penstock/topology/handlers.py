@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 Resolve: TypeAlias = Callable[[str], object]
 """Finds the object behind `module:attribute`; raises ImportError, whose text says why, when it cannot."""
 
-_ASKED = {"worker": ("value", "ctx"), "check": ("value", "ctx"), "merge": ("votes",), "send": ("effect", "key")}
+_WANTED = {
+    "worker": "(value) or (value, ctx)",
+    "check": "(value) or (value, ctx)",
+    "merge": "(votes, concluded)",
+    "send": "a class made with its settings, with send(effect, key)",
+}
+_PAIR = 2
 
 
 def check(draft: Draft, resolve: Resolve, report: Report) -> None:
@@ -45,29 +51,40 @@ def _fits(found: object, path: At[str], role: str, report: Report) -> None:
         report.add("E081", path.spot, path=path.value, found=named, advice="name a function or a class")
         return
     if role == "send":
-        wanted, trouble = "a class with send(effect, key)", _of_a_sink(found)
+        trouble = _of_a_sink(found)
+    elif role == "merge":
+        trouble = _unfit(found, _PAIR)
     else:
-        asked = _ASKED[role]
-        wanted = f"({', '.join(asked)})"
-        trouble = _of_a_class(found, asked) if isinstance(found, type) else _unfit(found, len(asked))
+        trouble = _of_a_class(found) if isinstance(found, type) else _of_a_function(found)
     if trouble:
-        report.add("E082", path.spot, path=path.value, wanted=wanted, problem=trouble)
+        report.add("E082", path.spot, path=path.value, wanted=_WANTED[role], problem=trouble)
 
 
 def _of_a_sink(found: object) -> str:
     send = getattr(found, "send", None)
     if not isinstance(found, type) or not callable(send):
-        return "it has no method send"
-    return _unfit(send, 1 + len(_ASKED["send"]))
+        return "it is no class with a method send"
+    return _unfit(found, 1) or _unfit(send, 1 + _PAIR)
 
 
-def _of_a_class(found: type, asked: tuple[str, ...]) -> str:
+def _of_a_class(found: type) -> str:
     called = next((vars(kind)["__call__"] for kind in found.__mro__ if "__call__" in vars(kind)), None)
     if called is None:
         return "its instances cannot be called: it has no __call__"
     if (trouble := _unfit(found, 0)) and _unfit(found, 1):
         return f"it is made without arguments, or with its settings: {trouble}"
-    return _unfit(called, 1 + len(asked))
+    return _of_a_function(called, bound=1)
+
+
+def _of_a_function(called: Callable[..., object], bound: int = 0) -> str:
+    """A handler takes the value, and the context if it has a second parameter; a third would never be given."""
+    try:
+        count = len(inspect.signature(called).parameters) - bound
+    except (TypeError, ValueError):
+        return ""  # a builtin without a signature: nobody can tell
+    if not 1 <= count <= _PAIR:
+        return f"it has {count} parameters"
+    return _unfit(called, bound + count)
 
 
 def _unfit(called: Callable[..., object], count: int) -> str:

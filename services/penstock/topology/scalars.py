@@ -63,7 +63,16 @@ def spell(ms: int) -> str:
     for unit in ("h", "m", "s"):
         if ms and ms % _UNITS[unit] == 0:
             return f"{ms // _UNITS[unit]}{unit}"
-    return f"{ms / 1000:g}s" if ms >= _UNITS["s"] else f"{ms}ms"
+    return f"{ms}ms"
+
+
+def spoken(ms: int) -> str:
+    """A duration to be read, not to be copied: `2m 7s`, `24h 4m`, `34.4s`."""
+    hours, rest = divmod(ms, _UNITS["h"])
+    minutes, rest = divmod(rest, _UNITS["m"])
+    seconds = f"{rest / _UNITS['s']:.1f}".removesuffix(".0")
+    parts = (f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{seconds}s" if rest else "")
+    return " ".join(part for part in parts if part) or "0s"
 
 
 def name_of(found: Scalar) -> str:

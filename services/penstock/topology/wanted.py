@@ -22,6 +22,10 @@ STEP: Final = {
     "output": ("kind", "contract", "key", "to"),
 }  # fmt: skip
 
+NESTED: Final = {
+    key: part for part, keys in (("attempts", ATTEMPTS), ("on_reject", ON_REJECT), ("merge", MERGE)) for key in keys
+}
+
 WANTED: Final = {
     "pipeline": ("its name stands in front of every topic", "orders"),
     "limits": ("a graph that may use more is refused", "{deadline: 2m, tasks: 40, cost: 0.05 USD}"),

@@ -1,0 +1,54 @@
+"""`penstock check`: what a topology does, what one run may cost at worst, or everything that is wrong with the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from penstock.cli.plans import compile_file
+from penstock.topology import bound, render
+from penstock.topology.plan import Output, Plan, Step, Worker
+
+
+@click.command(short_help="Check a topology file and show its worst case.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+def check(file: Path, *, as_json: bool) -> None:
+    """Check FILE: print its graph, the contracts on the edges and the worst case of one run."""
+    plan = compile_file(file)
+    click.echo(json.dumps(document(plan, file), ensure_ascii=False) if as_json else render.page(plan))
+
+
+def document(plan: Plan, file: Path) -> dict[str, object]:
+    """A plan's report as one JSON document."""
+    return {
+        "kind": "CheckReport",
+        "version": 1,
+        "file": str(file),
+        "pipeline": plan.pipeline,
+        "description": plan.description,
+        "digest": plan.digest,
+        "steps": [_step(step) for step in plan.steps.values()],
+        "edges": list(_edges(plan)),
+        "limits": asdict(plan.limits),
+        "worst_case": {**asdict(plan.bound), "terms": [asdict(term) for term in bound.terms(plan)]},
+    }
+
+
+def _step(step: Step) -> dict[str, object]:
+    found: dict[str, object] = {"name": step.name, "kind": step.kind}
+    if isinstance(step, Worker) and step.acts_for is not None:
+        found["acts_for"] = step.acts_for
+    if not isinstance(step, Output):
+        found["ladder"] = asdict(step.ladder)
+    return found
+
+
+def _edges(plan: Plan) -> list[dict[str, str]]:
+    edges = [{"from": "ingress", "to": target, "contract": plan.ingress.contract} for target in plan.ingress.to]
+    for step in plan.steps.values():
+        edges += [{"from": step.name, "to": target, "contract": render.writes(step)} for target in render.after(step)]
+    return edges

@@ -1,0 +1,157 @@
+"""Drawing a plan: as lines for a terminal of 80 columns, and as Mermaid for a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from penstock.contracts.topics import INGRESS
+from penstock.topology import bound
+from penstock.topology.plan import Aggregator, Effect, Output, Validator, Worker
+from penstock.topology.scalars import spell, spoken
+
+if TYPE_CHECKING:
+    from penstock.topology.plan import Attempts, Plan, Step
+
+_WIDTH = 80
+
+
+def page(plan: Plan) -> str:
+    """The graph with the contracts on its edges, and the worst case of one run."""
+    parts = [f"{plan.pipeline}  {plan.digest}"]
+    parts += [plan.description] if plan.description else []
+    return "\n".join([*parts, "", *tree(plan), "", *worst_case(plan)])
+
+
+def tree(plan: Plan) -> Iterator[str]:
+    """Top down: a step stands below the one that leads to it, and is indented where the path forks."""
+    meetings = Counter(target for step in plan.steps.values() for target in after(step))
+    ahead = [(INGRESS, "", "")]
+    while ahead:
+        name, first, rest = ahead.pop()
+        meetings[name] -= 1
+        if meetings[name] > 0:
+            yield f"{first}▷ {name}, below"
+            continue
+        yield from _wrapped(first, rest, _line(plan, name))
+        targets = plan.ingress.to
+        if name != INGRESS:
+            targets = after(plan.steps[name])
+            yield from _fallback(plan, plan.steps[name], rest)
+        forks = len(targets) > 1
+        for at, target in reversed(list(enumerate(targets))):
+            last = at == len(targets) - 1
+            ahead.append((target, rest + "├─ " * (not last) + "└─ " * last, rest + ("   " if last else "│  "))
+                         if forks else (target, rest, rest))  # fmt: skip
+
+
+def worst_case(plan: Plan) -> Iterator[str]:
+    """The bound against the limits, with its dominating term, and every step's share."""
+    limits, most = plan.limits, plan.bound
+    yield "the worst case of one run"
+    yield f"  tasks     {most.tasks} (allowed {limits.tasks})"
+    yield f"            most: {most.dominated_by}"
+    yield f"  messages  {most.messages}"
+    yield f"  cost      {bound.dollars(most.cost_usd)} (allowed {bound.dollars(limits.cost_usd)})"
+    yield f"  work      {spoken(most.work_ms)} on the longest path (deadline {spell(limits.deadline_ms)})"
+    yield f"  time      {spoken(most.wall_ms)}, everything that can be waited for included"
+    yield ""
+    shares = bound.terms(plan)
+    wide = max(len("step"), *(len(share.step) for share in shares))
+    yield f"  {'step':<{wide}}  tasks  messages        cost  how"
+    for share in shares:
+        cost = bound.dollars(share.cost_usd) if share.cost_usd else "-"
+        yield f"  {share.step:<{wide}}  {share.tasks:>5}  {share.messages:>8}  {cost:>10}  {share.how}"
+
+
+def mermaid(plan: Plan) -> str:
+    """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks dashed."""
+    lines = ["flowchart TD", "  ingress([ingress])"]
+    lines += [f"  {name}{_shape(step)}" for name, step in plan.steps.items()]
+    lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {target}" for target in plan.ingress.to]
+    for name, step in plan.steps.items():
+        if isinstance(step, Worker) and step.acts_for is not None:
+            lines.append(f"  {step.acts_for} -.->|fallback| {name}")
+        else:
+            lines += [f"  {name} -->|{writes(step)}| {target}" for target in after(step)]
+    return "\n".join(lines) + "\n"
+
+
+def writes(step: Step) -> str:
+    """The contract on the edges out of a step; an end has none."""
+    return "" if isinstance(step, Effect | Output) else step.writes
+
+
+def after(step: Step) -> tuple[str, ...]:
+    """The steps a step leads to; a fallback leads nowhere of its own."""
+    fallback = isinstance(step, Worker) and step.acts_for is not None
+    return () if fallback or isinstance(step, Effect | Output) else step.to
+
+
+def _line(plan: Plan, name: str) -> list[str]:
+    """A step in words: what it is, how it is tried, what follows its death, and what it writes."""
+    if name == INGRESS:
+        known = f"known by {plan.ingress.event_id} for {spell(plan.ingress.remember_ms)}"
+        return [INGRESS, known, f"→ {plan.ingress.contract}"]
+    step = plan.steps[name]
+    words = [name, *_words(step)]
+    if not isinstance(step, Output | Effect):
+        words += [f"else {step.ladder.fallback}"] if step.ladder.fallback and isinstance(step, Validator) else []
+        words += ["asks people"] if step.ladder.review else []
+        words.append(f"→ {step.writes}")
+    return words
+
+
+def _fallback(plan: Plan, step: Step, rest: str) -> Iterator[str]:
+    if isinstance(step, Worker) and step.ladder.fallback is not None:
+        fallback = plan.steps[step.ladder.fallback]
+        yield from _wrapped(f"{rest}  else ", rest, [fallback.name, *_words(fallback)])
+
+
+def _words(step: Step) -> list[str]:
+    match step:
+        case Worker():
+            paid = [f"≤ {bound.dollars(step.cost_usd)} each"] if step.cost_usd else []
+            return ["worker", _tries(step.attempts), *paid]
+        case Validator():
+            return [f"validator of {step.of}", f"{len(step.checks)} check{'s' * (len(step.checks) != 1)}"]
+        case Aggregator():
+            wait = [f"waits {spell(step.wait_ms)}"] if step.wait_ms is not None else []
+            return [f"aggregator of {', '.join(step.of)}", _policy(step), *wait]
+        case Effect():
+            return ["effect", _tries(step.attempts)]
+        case Output():
+            return ["output", f"keyed by {step.key}"]
+
+
+def _policy(step: Aggregator) -> str:
+    merge = step.merge
+    return "all" if merge.policy == "all" else f"vote on {merge.field}, {merge.min_agree} must agree"
+
+
+def _tries(attempts: Attempts) -> str:
+    return f"{attempts.max} x {spell(attempts.timeout_ms)}"
+
+
+def _wrapped(first: str, rest: str, words: list[str]) -> Iterator[str]:
+    """Words side by side, going on below where 80 columns are full."""
+    line = first + words[0]
+    for word in words[1:]:
+        if len(line) + 2 + len(word) > _WIDTH:
+            yield line
+            line = f"{rest}    {word}"
+        else:
+            line += f"  {word}"
+    yield line
+
+
+def _shape(step: Step) -> str:
+    left, right = {
+        "worker": ("[", "]"),
+        "validator": ("{{", "}}"),
+        "aggregator": ("((", "))"),
+        "effect": ("[/", "/]"),
+        "output": ("[(", ")]"),
+    }[step.kind]
+    return f'{left}"{step.name}"{right}'
