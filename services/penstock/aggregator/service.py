@@ -171,7 +171,7 @@ class _Table:
             votes.append(Vote(name, value, reasons))
         return votes
 
-    def _conflict(  # noqa: PLR0913 - what a conflict is about
+    def _conflict(
         self, record: Record, around: Envelope, votes: list[Vote], conflict: Conflict, ended: list[str], now: int
     ) -> Done:
         suggestion = None

@@ -21,7 +21,7 @@ from penstock.runtime.kafka.admin import KafkaAdmin
 @click.option("--from-end", is_flag=True, help="A new pipeline skips what already lies in its ingress topic.")
 @connection.options
 @click.pass_obj
-def apply(  # noqa: PLR0913 - one parameter for each flag
+def apply(
     flags: Flags, file: Path, partitions: int, replication: int, connection: dict[str, str], *, from_end: bool
 ) -> None:
     """Create the topics of FILE and the first offsets of its groups, where they are missing.

@@ -78,8 +78,8 @@ def _of_file(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Mistake("E321", f"cannot read the properties file {path}", why=str(error), fix="name a readable text file",
-                      place=Place(str(path))) from error  # fmt: skip
+        raise Mistake("E321", f"cannot read the properties file {path}", why=str(error),
+                      fix="name a readable text file", place=Place(str(path))) from error  # fmt: skip
     found = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()
@@ -123,8 +123,8 @@ def _allowed(name: str, place: Place) -> str:
         return name
     near = get_close_matches(name, ALLOWED, n=1)
     hint = f"did you mean “{near[0]}”?" if near else f"allowed are: {', '.join(sorted(ALLOWED))}"
-    raise Mistake("E322", f"the client property “{name[:80]}” is not allowed here", fix=hint, place=place,
-                  why="it is unknown, or it could load code, turn a check off or undo what exactly-once needs")  # fmt: skip
+    why = "it is unknown, or it could load code, turn a check off or undo what exactly-once needs"
+    raise Mistake("E322", f"the client property “{name[:80]}” is not allowed here", why, hint, place)
 
 
 def _check_servers(text: str) -> None:

@@ -90,7 +90,7 @@ def show(flags: Flags, file: Path, review: str, connection: dict[str, str]) -> N
 @_BY
 @connection.options
 @click.pass_obj
-def approve(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:  # noqa: PLR0913 - one parameter for each flag
+def approve(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:
     """Release the value in question; the gate still holds whatever cannot be waived."""
     _decide(flags, file, review, "approve", note, by, connection)
 
@@ -102,7 +102,7 @@ def approve(flags: Flags, file: Path, review: str, note: str, by: str, connectio
 @_BY
 @connection.options
 @click.pass_obj
-def reject(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:  # noqa: PLR0913 - one parameter for each flag
+def reject(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:
     """End this part of the run as rejected."""
     _decide(flags, file, review, "reject", note, by, connection)
 

@@ -47,6 +47,6 @@ class Context:
 
 
 def inline(handler: F) -> F:
-    """Mark a synchronous handler as trivial: it runs on the loop's own thread, where a slow one would stop everything."""
+    """Mark a synchronous handler as trivial: it runs on the loop's own thread, where a slow one stops everything."""
     handler.inline = True  # type: ignore[attr-defined]  # a mark, read where handlers are loaded
     return handler

@@ -135,15 +135,17 @@ def _walk(node: Any, schemas: Schemas, trail: tuple[str, ...]) -> Iterator[tuple
         name = _full_name(node)
         trail = (*trail, name) if name else trail
         yield trail, node
-        if name and trail.count(name) > 1:
-            return
-        for part in ("items", "values"):
-            if part in node:
-                yield from _walk(node[part], schemas, trail)
-        for entry in node.get("fields", ()):
-            yield from _walk(entry["type"], schemas, trail)
-        if isinstance(node.get("type"), dict | list):
-            yield from _walk(node["type"], schemas, trail)
+        if not name or trail.count(name) == 1:
+            for part in _parts(node):
+                yield from _walk(part, schemas, trail)
+
+
+def _parts(node: Mapping[str, Any]) -> Iterator[Any]:
+    """The types a type is made of."""
+    yield from (node[part] for part in ("items", "values") if part in node)
+    yield from (entry["type"] for entry in node.get("fields", ()))
+    if isinstance(node.get("type"), dict | list):
+        yield node["type"]
 
 
 def _zero_width(node: Any, schemas: Schemas) -> bool:

@@ -125,9 +125,9 @@ class _Hand:
         return lambda view: self._settle(order, outcome, view)
 
     def _attempt(self, order: _Order) -> Callable[[Context, float], Awaitable[Sent]]:
-        async def attempt(_: Context, timeout: float) -> Sent:
+        async def attempt(_: Context, seconds: float) -> Sent:
             assert self._sink is not None  # noqa: S101 - the host prepares every service before the first record
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 if inspect.iscoroutinefunction(self._sink.send):
                     return await self._sink.send(order.value, order.key)  # type: ignore[no-any-return]  # as the port says
                 loop = asyncio.get_running_loop()

@@ -27,9 +27,7 @@ def find(records: Iterable[Review], identifier: str) -> Review:
     return found[0]
 
 
-def decide(  # noqa: PLR0913 - a decision has a subject, an answer, an author, a time and a reason
-    review: Review, verdict: Offer, payload: bytes | None, *, by: str, now: int, note: str
-) -> Decision:
+def decide(review: Review, verdict: Offer, payload: bytes | None, *, by: str, now: int, note: str) -> Decision:
     """The decision, bound to the payload that was shown.
 
     Conflict E311 when it was decided or has expired, Refused E312 when this is not on offer or bytes are not those

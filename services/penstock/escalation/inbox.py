@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from penstock.contracts.address import Address, parse
 from penstock.contracts.events import of_run
-from penstock.contracts.records import DECISION, REVIEW, RUN_EVENT, Decision, Review
+from penstock.contracts.records import DECISION, RUN_EVENT, Decision, Review
 from penstock.contracts.topics import Topics
 from penstock.errors import Abort, Retriable, TimedOut, Unknown
 from penstock.runtime.codec import Codec

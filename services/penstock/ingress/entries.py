@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 def entries(lines: Iterable[str], ingress: Ingress, codec: Codec, source: str) -> Iterator[Entry]:
     """One record for each line of JSON, keyed by the event id; empty lines are passed over.
 
-    Mistake E340 (no JSON), E341 (a field the contract does not have, or lacks) or E342 (no event id), each with the line.
+    Mistake E340 (no JSON), E341 (a field too many or too few) or E342 (no event id), each with the line.
     """
     known = set(codec.fields(ingress.contract))
     for number, line in enumerate(lines, 1):

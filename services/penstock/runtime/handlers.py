@@ -57,18 +57,18 @@ class Handler:
         argument = self.argument(value)
         return self._call(argument, context) if self._with_context else self._call(argument)
 
-    async def call(self, value: dict[str, Any], context: Context, timeout: float) -> Any:
-        """Call it, waiting `timeout` s at the most; TimeoutError after that."""
+    async def call(self, value: dict[str, Any], context: Context, seconds: float) -> Any:
+        """Call it, waiting `seconds` at the most; TimeoutError after that."""
         assert self._call is not None  # noqa: S101 - the host prepares every service before the first record
         arguments = (self.argument(value), context) if self._with_context else (self.argument(value),)
         if self._asynchronous:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await self._call(*arguments)
         if self._pool is None:
             return self._call(*arguments)
         running = self._pool.submit(self._call, *arguments)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(running), timeout)
+            return await asyncio.wait_for(asyncio.wrap_future(running), seconds)
         except TimeoutError:
             self._leaked(running)
             raise

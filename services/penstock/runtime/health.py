@@ -24,7 +24,7 @@ class Health:
             server_version = "penstock"
             sys_version = ""
 
-            def do_GET(self) -> None:  # noqa: N802 - the standard library's name for it
+            def do_GET(self) -> None:
                 path, _, query = self.path.partition("?")
                 if path == "/metrics":
                     self._say(200, metrics(), "text/plain; version=0.0.4; charset=utf-8")

@@ -237,7 +237,7 @@ class _Nothing(Store):
     def __len__(self) -> int:
         return 0
 
-    def put(self, key: str, value: object) -> None:
+    def put(self, key: str, value: object) -> None:  # noqa: ARG002 - the signature of what it stands for
         """Refuse: the service did not declare any state."""
         raise TypeError(f"a service without `keeps` tried to keep {key}")
 

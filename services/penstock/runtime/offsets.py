@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 VERSION = 1
@@ -60,7 +61,7 @@ def decode(base: int, metadata: str) -> Progress | None:
     for difference in differences:
         offset += difference
         incomplete.append(offset)
-    ascending = all(b > a for a, b in zip(incomplete, incomplete[1:], strict=False))
+    ascending = all(b > a for a, b in pairwise(incomplete))
     inside = not incomplete or (incomplete[0] == base and incomplete[-1] < base + span)
     return Progress(base + span, tuple(incomplete), deaths, turn) if ascending and inside else None
 

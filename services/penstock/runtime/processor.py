@@ -1,4 +1,4 @@
-"""The loop that moves everything: poll, decode, hand to handlers, encode, commit; one thread, any number of services."""
+"""The loop that moves everything: poll, decode, hand to handlers, encode, commit; one thread, many services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
 from penstock.runtime.lanes import Finished, Lanes, Ticket
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
-from penstock.runtime.service import SAME, Call, Done, Message, Send, Service, View
+from penstock.runtime.service import SAME, Done, Message, Send, Service, View
 from penstock.runtime.transactions import Transactions
 from penstock.runtime.watchdog import Heart
 

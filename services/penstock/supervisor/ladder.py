@@ -1,4 +1,4 @@
-"""What follows when a task is dead: fallback, missing, review, the end, in that order and each a bounded number of times."""
+"""What follows when a task is dead: fallback, missing, review, the end, in that order and each a bounded time."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ENDS: dict[str, Terminal] = {
 
 
 def next_rung(steps: Steps, outcome: str, used: Collection[str], reviews: int) -> Rung:
-    """The next rung for a task that died with `outcome`; `used` are the rungs taken, `reviews` how many may be asked."""
+    """The next rung for a task that died with `outcome`; `used` are those taken, `reviews` how many may be asked."""
     skips = SKIPS.get(outcome, frozenset())
     if steps.fallback and Fall not in skips and fall_name(steps.fallback) not in used:
         return Fall(steps.fallback)

@@ -127,7 +127,7 @@ class _Overseer:
         after["round"], after["used"] = turn, [*after["used"], fall_name(step)]
         return after, self._command(step, command, memory, event, task, turn)
 
-    def _miss(  # noqa: PLR0913 - before and after, cause and consequence
+    def _miss(
         self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead,
         branches: tuple[tuple[str, str], ...], view: View,
     ) -> Done:  # fmt: skip
@@ -141,9 +141,7 @@ class _Overseer:
             sends.append(self._command(join, command, memory, event, task, memory["round"]))
         return self._keep(after, before, view, sends)
 
-    def _ask(  # noqa: PLR0913 - before and after, cause and consequence
-        self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, gate: str, view: View
-    ) -> Done:
+    def _ask(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, gate: str, view: View) -> Done:
         step = self._plan.steps[event["step"]]
         post = self._plan.steps[gate]
         assert isinstance(post, Validator)  # noqa: S101 - the compiler holds it
@@ -225,9 +223,7 @@ class _Overseer:
             sends = [*sends, Send(self._topics.status, run.encode(), record, RUN_STATUS)]
         return Done(sends, news)
 
-    def _command(  # noqa: PLR0913 - a command is about a run, a cause and a task
-        self, step: str, command: Command, memory: RunMemory, event: RunEvent, task: str, turn: int
-    ) -> Send:
+    def _command(self, step: str, command: Command, memory: RunMemory, event: RunEvent, task: str, turn: int) -> Send:
         origin = command["address"] if command["kind"] == "run" else event["input"]
         around = Envelope(
             memory["run"], memory["event"], task, event["item"], SUPERVISOR, 1, turn, origin, memory["plan"],

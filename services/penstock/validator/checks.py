@@ -33,15 +33,15 @@ class Checks:
         """Ask on this very thread; only where every check is a rule or inline."""
         return [Finding(check, self._quick(check, value, ctx)) for check in self._checks]
 
-    async def ask(self, value: dict[str, Any], ctx: Context, timeout: float) -> list[Finding]:
-        """Ask, waiting `timeout` s at the most for each."""
+    async def ask(self, value: dict[str, Any], ctx: Context, seconds: float) -> list[Finding]:
+        """Ask, waiting `seconds` at the most for each."""
         findings = []
         for check in self._checks:
             handler = self._handlers.get(id(check))
             if handler is None or handler.inline:
                 findings.append(Finding(check, self._quick(check, value, ctx)))
             else:
-                findings.append(Finding(check, _reasons(check, await handler.call(value, ctx, timeout))))
+                findings.append(Finding(check, _reasons(check, await handler.call(value, ctx, seconds))))
         return findings
 
     def _quick(self, check: Check, value: dict[str, Any], ctx: Context) -> tuple[Reason, ...]:

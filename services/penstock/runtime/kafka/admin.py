@@ -12,8 +12,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic  # the same
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
+from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
 from penstock.runtime.kafka import settings

@@ -94,7 +94,7 @@ def _until_end(consumer: Consumer) -> Iterator[Record]:
             if error is None:
                 yield Record(message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(),
                              message.value(), message.headers() or [], message.timestamp()[1])  # fmt: skip
-            elif error.code() == KafkaError._PARTITION_EOF or error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: PLR1714 - a sentence
+            elif error.code() == KafkaError._PARTITION_EOF or error.code() == KafkaError._AUTO_OFFSET_RESET:
                 return
             elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 raise KafkaException(error)

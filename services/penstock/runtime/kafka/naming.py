@@ -41,7 +41,7 @@ def of_producer(error: KafkaException) -> PenstockError:
     return Unknown(text)
 
 
-def of_consumer(cause: KafkaError) -> PenstockError | None:
+def of_consumer(cause: KafkaError) -> PenstockError | None:  # noqa: PLR0911 - a table, row by row
     """Name what a poll brought instead of a record; None when the client mends it by itself."""
     code, text = cause.code(), f"{cause.name()}: {cause.str()}"
     if code in _DENIED:
