@@ -54,7 +54,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=table.answer,
         bury=table.bury,
         keeps=Keeps(topics.state(step), JOIN_STATE, due=lambda state: int(state["due"]), expire=table.expire),
-        concurrency=0,
+        prompt=True,
     )
 
 

@@ -107,7 +107,7 @@ def reject(flags: Flags, file: Path, review: str, note: str, by: str, connection
     _decide(flags, file, review, "reject", note, by, connection)
 
 
-def _decide(  # noqa: PLR0913 - one parameter for each flag
+def _decide(
     flags: Flags, file: Path, identifier: str, verdict: Offer, note: str, by: str, connection: Mapping[str, str]
 ) -> None:
     inbox, _ = _inbox(file, connection)

@@ -29,7 +29,7 @@ from penstock.cli.plans import compile_file
 )
 @click.option("--forgive-deaths", is_flag=True, help="Dispatch again although the step died there three times.")
 @connection.options
-def run(  # noqa: PLR0913 - one parameter for each flag
+def run(
     file: Path, steps: tuple[str, ...], slot: int | None, unit: str | None, health_port: int | None, health_host: str,
     commit_interval: float, drain: float, settings: tuple[str, ...], connection: dict[str, str], *,
     forgive_deaths: bool,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from penstock.contracts.answers import Reason
+from penstock.contracts.identity import effect_key
 from penstock.errors import PenstockError
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -20,19 +22,29 @@ class OverBudget(PenstockError):  # noqa: N818 - named for what it says
 class Context:
     """One attempt of one task.
 
-    `idempotency_key` is the same for all attempts: pass it to whatever the handler calls. `deadline` in ms since the
-    epoch. `feedback` is the verdict on the last try, on a re-run. `budget_usd` is what this attempt may spend.
+    `key` is the id of the upstream event, `deadline` in ms since the epoch, `feedback` the verdict on the last try, on
+    a re-run. `budget_usd` is what this attempt may spend.
     """
 
-    run: str = ""
+    pipeline: str = ""
     step: str = ""
+    run: str = ""
     key: str = ""
+    item: str = ""
     attempt: int = 1
-    idempotency_key: str = ""
     deadline: int = 0
     feedback: tuple[Reason, ...] = ()
-    budget_usd: float = float("inf")
+    budget_usd: float = math.inf
     spent_usd: float = field(default=0.0, init=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for all attempts and rounds: pass it to whatever the handler calls."""
+        return effect_key(self.pipeline, self.key, self.step, self.item)
+
+    def again(self) -> Context:
+        """The context of the next attempt, with nothing spent yet."""
+        return replace(self, attempt=self.attempt + 1)
 
     def reserve(self, usd: float) -> None:
         """Ask before a call that may cost `usd`; OverBudget when that is more than is left of this attempt."""

@@ -120,7 +120,9 @@ class _Hand:
     async def _carry_out(self, order: _Order) -> Settle:
         """A claimed effect is finished, deadline or not: its attempts are bounded by the policy alone."""
         around = order.around
-        context = Context(around.run, self._effect.name, around.event, 1, order.key, _NEVER)
+        context = Context(
+            self._plan.pipeline, self._effect.name, around.run, around.event, around.item, 1, _NEVER
+        )  # fmt: skip
         outcome = await self._tries.run(context, self._attempt(order), lambda: False)
         return lambda view: self._settle(order, outcome, view)
 

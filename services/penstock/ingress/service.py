@@ -40,7 +40,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         bury=door.bury,
         keeps=Keeps(topics.state(INGRESS), EVENT_MEMORY, packed=True),
         enveloped=False,
-        concurrency=0,
+        prompt=True,
     )
 
 

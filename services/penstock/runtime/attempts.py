@@ -53,7 +53,7 @@ class Tries:
             if wait is None:
                 return Outcome(None, effort, (answer.reason,), "failed")
             await self.kit.sleep(min(wait, LONGEST_PAUSE))
-            context = again(context)
+            context = context.again()
 
     async def _once(
         self, context: Context, call: Callable[[Context, float], Awaitable[Any]], left: float
@@ -93,14 +93,6 @@ class _Failure:
 def failure_of(error: Exception) -> _Failure:
     """An exception out of a handler: its class and message, cut short."""
     return _Failure(Reason("exception", f"{type(error).__name__}: {error}"[:200], retryable=True))
-
-
-def again(context: Context) -> Context:
-    """The context of the next attempt."""
-    return Context(
-        context.run, context.step, context.key, context.attempt + 1, context.idempotency_key, context.deadline,
-        context.feedback, context.budget_usd,
-    )  # fmt: skip
 
 
 def _outcome(answer: Any, effort: Effort) -> Outcome:

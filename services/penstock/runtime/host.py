@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
@@ -102,6 +103,8 @@ class Host:
                     self._heart.beat()
                     service.prepare()
             self._prepared = True
+            gc.freeze()  # what is loaded stays; and records live as long as a transaction, so look for cycles rarely
+            gc.set_threshold(20_000, 50, 50)
             hosting = self._hosting
             self._processor = Processor(
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,

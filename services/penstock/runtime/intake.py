@@ -176,7 +176,8 @@ class Intake:
             self._owner.beat()
 
     def _room(self) -> int:
-        return 4 * self.service.concurrency - self.in_flight if self.service.concurrency else _BATCH
+        room = 4 * self.service.concurrency - self.in_flight
+        return max(room, _BATCH) if self.service.prompt and room > 0 else room
 
     def _full(self, tracker: Tracker) -> bool:
         return len(tracker) >= MOST_INCOMPLETE or tracker.span >= MOST_SPAN

@@ -108,7 +108,8 @@ class Service:
     """One step, ready to be hosted.
 
     `contracts` are accepted on `source`; anything else goes to `bury`, as does what cannot be decoded or encoded.
-    `concurrency` is how many jobs run at once; `prepare` loads what the handler needs, once, before the first record.
+    `concurrency` is how many jobs run at once; a `prompt` service answers most records at once, so its polls are large;
+    `prepare` loads what the handler needs, once, before the first record.
     """
 
     pipeline: str
@@ -122,4 +123,5 @@ class Service:
     keeps: Keeps | None = None
     enveloped: bool = True
     concurrency: int = 1
+    prompt: bool = False
     prepare: Callable[[], None] | None = None

@@ -49,7 +49,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         bury=desk.bury,
         keeps=Keeps(topics.state(SUPERVISOR), RUN_MEMORY, lambda memory: due(memory, grace), desk.expire),  # type: ignore[arg-type]  # the store holds nothing else
         enveloped=False,
-        concurrency=0,
+        prompt=True,
     )
 
 

@@ -9,7 +9,7 @@ from penstock.contracts.address import Address, parse
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import Effort, task_done
-from penstock.contracts.identity import digest, effect_key
+from penstock.contracts.identity import digest
 from penstock.contracts.records import COMMAND, DECISION, Command, Decision
 from penstock.contracts.topics import Topics
 from penstock.errors import Poison
@@ -41,6 +41,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=post.answer,
         bury=post.bury,
         concurrency=gate.concurrency,
+        prompt=post.checks.inline,
         prepare=post.checks.prepare,
     )
 
@@ -131,8 +132,9 @@ class _Post:
         return Done(sends, event)
 
     def _context(self, around: Envelope) -> Context:
-        key = effect_key(self._plan.pipeline, around.event, self._gate.name, around.item)
-        return Context(around.run, self._gate.name, around.event, 1, key, around.deadline)
+        return Context(
+            self._plan.pipeline, self._gate.name, around.run, around.event, around.item, 1, around.deadline
+        )  # fmt: skip
 
 
 def _address(text: str) -> Address:

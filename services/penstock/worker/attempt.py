@@ -9,7 +9,6 @@ from penstock.contracts.address import Address, parse
 from penstock.contracts.answers import Reason
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.identity import effect_key
 from penstock.contracts.records import COMMAND, Command, reason_of
 from penstock.errors import Poison
 
@@ -48,5 +47,4 @@ def order(contract: str, value: dict[str, Any]) -> Order:
 
 def context(pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...]) -> Context:
     """The context of the first attempt."""
-    key = effect_key(pipeline, around.event, step, around.item)
-    return Context(around.run, step, around.event, 1, key, around.deadline, feedback, budget_usd)
+    return Context(pipeline, step, around.run, around.event, around.item, 1, around.deadline, feedback, budget_usd)

@@ -13,7 +13,7 @@ from penstock.contracts.events import Effort, task_done
 from penstock.contracts.records import COMMAND
 from penstock.contracts.topics import Topics
 from penstock.errors import Poison
-from penstock.runtime.attempts import Outcome, Tries, again
+from penstock.runtime.attempts import Outcome, Tries
 from penstock.runtime.forward import forward
 from penstock.runtime.handlers import Handler, plain
 from penstock.runtime.kit import Kit
@@ -43,6 +43,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=bench.answer,
         bury=bench.bury,
         concurrency=worker.concurrency,
+        prompt=handler.inline,
         prepare=handler.prepare,
     )
 
@@ -96,7 +97,7 @@ class _Bench:
         except Poison:
             raise
         except Exception:  # noqa: BLE001 - a handler's border: the next attempt runs where failures are counted
-            return Call(lambda: self._work(job._replace(ctx=again(job.ctx))))
+            return Call(lambda: self._work(job._replace(ctx=job.ctx.again())))
         if isinstance(answer, Retry | Reject | Escalate):
             return Call(lambda: self._work(job))
         self._quick.inc()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -20,6 +22,10 @@ from penstock.runtime.kafka import settings
 from penstock.runtime.ports import TopicSpec
 
 _TIMEOUT = 10.0
+_TRIES = 40
+_PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a moment
+_TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT})
+T = TypeVar("T")
 
 
 class KafkaAdmin:
@@ -52,8 +58,12 @@ class KafkaAdmin:
     def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
         """What a group has committed, by partition; nothing where it has not."""
         asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
+
+        def ask() -> ConsumerGroupTopicPartitions:
+            return self._client.list_consumer_group_offsets(asked)[group].result()
+
         try:
-            found = self._client.list_consumer_group_offsets(asked)[group].result()
+            found = _patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the offsets of group {group}", error) from error
         return {place.partition: place.offset for place in found.topic_partitions or () if place.offset >= 0}
@@ -62,8 +72,12 @@ class KafkaAdmin:
         """Commit first offsets for a group without members."""
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
+
+        def ask() -> ConsumerGroupTopicPartitions:
+            return self._client.alter_consumer_group_offsets(asked)[group].result()
+
         try:
-            found = self._client.alter_consumer_group_offsets(asked)[group].result()
+            found = _patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot set the offsets of group {group}", error) from error
         failed = [place for place in found.topic_partitions or () if place.error is not None]
@@ -74,9 +88,13 @@ class KafkaAdmin:
         """The first (or the next) offset of each partition."""
         spec = OffsetSpec.earliest() if first else OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client's own gap
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
-        answers = self._client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        try:
+
+        def ask() -> Mapping[int, int]:
+            answers = self._client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
             return {place.partition: future.result().offset for place, future in answers.items()}
+
+        try:
+            return _patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the ends of topic {topic}", error) from error
 
@@ -92,3 +110,16 @@ class KafkaAdmin:
         kind = Refused if denied else Unreached
         fix = "grant it to this principal" if denied else "look at the broker, then try again"
         return kind("E302", what, why=f"{cause.name()}: {cause.str()}", fix=fix)
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Ask again while the answer is that it is too early."""
+    for _ in range(_TRIES - 1):
+        try:
+            return call()
+        except KafkaException as error:
+            cause = error.args[0]
+            if not cause.retriable() and cause.code() not in (*_TIMEOUTS, KafkaError.NOT_COORDINATOR):
+                raise
+            time.sleep(_PAUSE)
+    return call()
