@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -59,7 +59,7 @@ class KafkaAdmin:
         """What a group has committed, by partition; nothing where it has not."""
         asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
 
-        def ask() -> ConsumerGroupTopicPartitions:
+        def ask() -> Any:
             return self._client.list_consumer_group_offsets(asked)[group].result()
 
         try:
@@ -73,7 +73,7 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
 
-        def ask() -> ConsumerGroupTopicPartitions:
+        def ask() -> Any:
             return self._client.alter_consumer_group_offsets(asked)[group].result()
 
         try:
