@@ -1,5 +1,6 @@
 """The jars of the dev broker come once, whole and as they were pinned."""
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -37,6 +38,9 @@ class Mirror:
     files: dict[str, bytes] = field(default_factory=lambda: dict(BODIES))
     ranges: bool = True
     break_off: int = 0
+    moved_to: str = ""
+    credentials: list[str] = field(default_factory=list)
+    connections: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
 
@@ -49,6 +53,13 @@ class Mirror:
         path = re.sub(r"^http://[^/]+", "", request.path).removeprefix("/")
         header = request.headers.get("Range", "")
         self.asked.append((path, header))
+        self.credentials.append(request.headers.get("Authorization", ""))
+        if self.moved_to:
+            request.send_response(302)
+            request.send_header("Location", f"{self.moved_to}/{path}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         body = self.files.get(path)
         if body is None:
             request.send_error(404)
@@ -65,25 +76,45 @@ class Mirror:
         request.wfile.write(body[start:end])
 
 
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    """A well-behaved mirror."""
+class Server(ThreadingHTTPServer):
+    """A server that takes it as given when a client hangs up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Mirror]:
+    """A well-behaved mirror that keeps connections."""
     state = Mirror()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            state.connections += 1
+            super().setup()
+
         def do_GET(self) -> None:
             state.answer(self)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden method's name for it
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         state.address = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield state
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    """One of them."""
+    with serving() as state:
+        yield state
 
 
 @pytest.fixture(autouse=True)
@@ -282,6 +313,46 @@ def test_a_proxy_is_honoured(mirror: Mirror, tmp_path: Path, monkeypatch: pytest
     jars.ensure([PINS[0]], tmp_path, "http://maven.invalid", jars.Silent())
 
     assert (tmp_path / PINS[0].name).read_bytes() == BODIES[PINS[0].path]
+
+
+def test_few_connections_are_opened(mirror: Mirror, tmp_path: Path) -> None:
+    """However many files there are, each of the four threads opens one connection and keeps it."""
+    jars.ensure(PINS, tmp_path, mirror.address, jars.Silent())
+
+    assert mirror.connections <= 4
+
+
+def test_a_mirror_may_send_us_elsewhere(mirror: Mirror, tmp_path: Path) -> None:
+    """A redirect is followed, from the right byte on, and the mirror's password stays with the mirror."""
+    pin = PINS[0]
+    (tmp_path / f"{pin.name}.part").write_bytes(BODIES[pin.path][:1000])
+    with serving() as store:
+        mirror.moved_to = store.address
+        jars.ensure(PINS, tmp_path, mirror.address.replace("//", "//me:s%40crt@"), jars.Silent())
+
+    assert [path.read_bytes() for path in sorted(tmp_path.glob("*.jar"))] == [BODIES[path] for path in sorted(BODIES)]
+    assert store.asked_for(pin.path) == ["bytes=1000-"]
+    assert set(mirror.credentials) == {"Basic " + base64.b64encode(b"me:s@crt").decode()}
+    assert set(store.credentials) == {""}
+
+
+def test_a_redirect_away_from_the_web_is_refused(mirror: Mirror, tmp_path: Path) -> None:
+    """A redirect to a file of this machine is E211."""
+    mirror.moved_to = "file:///etc"
+
+    with pytest.raises(Mistake) as caught:
+        jars.ensure([PINS[0]], tmp_path, mirror.address, jars.Silent())
+
+    assert caught.value.code == "E211"
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    """An error names the mirror without the credentials in its address."""
+    with pytest.raises(Unreached) as caught:
+        jars.ensure([PINS[0]], tmp_path, "http://me:secret@127.0.0.1:9", jars.Silent())
+
+    assert "secret" not in f"{caught.value} {caught.value.why}"
+    assert "127.0.0.1:9" in str(caught.value)
 
 
 def test_three_processes_fetch_once(mirror: Mirror, tmp_path: Path) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
-import ssl
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import Refused
 from penstock.provision import mistakes
+from penstock.provision.mirror import Declined, Mirror
 
 _CHUNK = 1 << 16
-_PATIENCE = 30.0
 _PAUSES = (0.5, 1.5)
 _SERVER_ERROR = 500
 _TOO_MANY = 429
@@ -40,25 +38,11 @@ class Pin:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A mirror's base address, and the way there: proxies and certificates as the environment says."""
-
-    address: str
-    way: urllib.request.OpenerDirector
-
-    @classmethod
-    def at(cls, address: str) -> Source:
-        """Read the environment once (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); the certificates take a while."""
-        tls = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-        return cls(address, urllib.request.build_opener(tls))
-
-
 class Stopped(Exception):  # noqa: N818 - not an error: another download failed, or the person pressed Ctrl-C
     """The download was told to stop."""
 
 
-def fetch(pin: Pin, source: Source, target: Path, got: Callable[[int], None]) -> None:
+def fetch(pin: Pin, mirror: Mirror, target: Path, got: Callable[[int], None]) -> None:
     """Put the file at `target`; `got` hears of the bytes as they come (negative when some are thrown away).
 
     Interrupted transfers are tried three times and leave a `.part` to go on from. `got` may raise Stopped.
@@ -67,7 +51,7 @@ def fetch(pin: Pin, source: Source, target: Path, got: Callable[[int], None]) ->
     resumed = _size(part)
     if resumed:
         got(resumed)
-    _fetch_all(pin, source, part, got)
+    _fetch_all(pin, mirror, part, got)
     try:
         check(pin, part)
     except Refused:
@@ -75,7 +59,7 @@ def fetch(pin: Pin, source: Source, target: Path, got: Callable[[int], None]) ->
         got(-pin.size)
         if not resumed:
             raise
-        fetch(pin, source, target, got)  # what an earlier run left may have been the bad half
+        fetch(pin, mirror, target, got)  # what an earlier run left may have been the bad half
         return
     part.replace(target)
 
@@ -88,15 +72,14 @@ def check(pin: Pin, path: Path) -> None:
         raise mistakes.wrong_checksum(pin.name, pin.sha256, digest)
 
 
-def _fetch_all(pin: Pin, source: Source, part: Path, got: Callable[[int], None]) -> None:
-    url = f"{source.address}/{pin.path}"
+def _fetch_all(pin: Pin, mirror: Mirror, part: Path, got: Callable[[int], None]) -> None:
+    url = f"{mirror.address}/{pin.path}"
     for pause in (*_PAUSES, None):
         try:
-            _fetch_rest(pin, source, part, got)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if pause is None or (error.code < _SERVER_ERROR and error.code != _TOO_MANY):
-                raise mistakes.mirror_refuses(url, error.code, error.reason) from error
+            _fetch_rest(pin, mirror, part, got)
+        except Declined as error:
+            if pause is None or (error.status < _SERVER_ERROR and error.status != _TOO_MANY):
+                raise mistakes.mirror_refuses(url, str(error)) from error
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno in _DISK:
                 raise
@@ -107,13 +90,11 @@ def _fetch_all(pin: Pin, source: Source, part: Path, got: Callable[[int], None])
         time.sleep(pause)
 
 
-def _fetch_rest(pin: Pin, source: Source, part: Path, got: Callable[[int], None]) -> None:
+def _fetch_rest(pin: Pin, mirror: Mirror, part: Path, got: Callable[[int], None]) -> None:
     have = _size(part)
     if have >= pin.size:
         return
-    headers = {"User-Agent": "penstock", "Range": f"bytes={have}-"} if have else {"User-Agent": "penstock"}
-    request = urllib.request.Request(f"{source.address}/{pin.path}", headers=headers)  # noqa: S310 - the scheme was checked
-    with source.way.open(request, timeout=_PATIENCE) as answer:
+    with mirror.answer(pin.path, have) as answer:
         if have and answer.status != _PARTIAL:
             got(-have)
             have = 0

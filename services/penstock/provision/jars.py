@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from threading import Event
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from penstock.errors import Refused
 from penstock.provision import disk, download, mistakes
 from penstock.provision.download import Pin, Stopped
+from penstock.provision.mirror import Mirror
 
 CENTRAL = "https://repo1.maven.org/maven2"
 _AT_ONCE = 4
@@ -109,9 +110,8 @@ def _fetch(rest: Sequence[Pin], cache: Path, address: str, watcher: Watcher) -> 
         if halt.is_set():
             raise Stopped
 
-    source = download.Source.at(address)
     watcher.begin(len(rest), sum(pin.size for pin in rest))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with closing(Mirror(address)) as source, ThreadPoolExecutor(_AT_ONCE) as pool:
         largest_first = sorted(rest, key=lambda pin: -pin.size)
         tasks = [pool.submit(download.fetch, pin, source, cache / pin.name, got) for pin in largest_first]
         try:

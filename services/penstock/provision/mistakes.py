@@ -77,12 +77,10 @@ def ended(log: Path, tail: str) -> Mistake:
     )
 
 
-def mirror_refuses(url: str, status: int, reason: str) -> Mistake:
+def mirror_refuses(url: str, answer: str) -> Mistake:
     """The mirror answered, but not with the file."""
     fix = "check PENSTOCK_MAVEN_MIRROR: below it must lie a full Maven repository"
-    return Mistake(
-        "E211", "the mirror does not have a jar of the dev broker", f"HTTP {status} {reason}", fix, Place(url)
-    )
+    return Mistake("E211", "the mirror does not have a jar of the dev broker", answer, fix, Place(url))
 
 
 def no_entry(directory: Path, reason: str) -> Mistake:
