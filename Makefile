@@ -15,10 +15,8 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11;
 	"$$it" -c '$(SUITABLE)' 2>/dev/null && { echo "$$it"; break; }; done)
 
 is = $(filter-out 0 no false,$($(1)))
-# Once the embeddings are installed they stay.
-SENTENCES := $(or $(call is,EMBEDDINGS),$(wildcard .venv/.synced-embeddings))
-EXTRAS := broker triage $(if $(SENTENCES),embeddings)
-SYNCED := .venv/.synced$(if $(SENTENCES),-embeddings)
+EXTRAS := broker triage $(if $(call is,EMBEDDINGS),embeddings)
+SYNCED := .venv/.synced$(if $(call is,EMBEDDINGS),-embeddings)
 
 # Modules that write files of this repository; with --check they only say whether a file is stale.
 GENERATED :=
@@ -55,7 +53,7 @@ fresh: $(SYNCED)
 	@set -e; for module in $(GENERATED); do echo "$$module --check"; $(BIN)/python -m "$$module" --check; done
 
 $(SYNCED): $(BIN)/uv pyproject.toml uv.lock
-	@$(BIN)/uv sync --quiet --locked --all-groups $(addprefix --extra ,$(EXTRAS)) >&2
+	@$(BIN)/uv sync --quiet --locked --inexact --all-groups $(addprefix --extra ,$(EXTRAS)) >&2
 	@touch $@
 
 $(BIN)/uv: .ci/uv.txt
