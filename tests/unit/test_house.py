@@ -15,7 +15,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "services").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-ROOMS = ("ingress", "worker", "validator", "aggregator", "supervisor", "escalation", "effects", "replay")
+ROOMS = (
+    "ingress",
+    "worker",
+    "validator",
+    "aggregator",
+    "supervisor",
+    "effects",
+    "replay",
+)  # escalation: moved by people
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 VAGUE = {"base", "common", "helper", "helpers", "impl", "manager", "managers", "misc", "stuff", "util", "utils"}
 HEAVY = {
@@ -152,8 +160,8 @@ def test_test_files_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_who_has_read_one_room_can_read_eight(room: str) -> None:
-    """Every room has a service.py with a `build` whose docstring says what it makes."""
+def test_who_has_read_one_room_can_read_all(room: str) -> None:
+    """Every room the loop moves has a service.py with a `build` whose docstring says what it makes."""
     folder = ROOT / "services" / "penstock" / room
     if not any(folder.glob("*.py")):
         pytest.skip(f"{room} is not built yet")
