@@ -316,11 +316,11 @@ class MemoryLog:
             end = min(address.offset + 1, self._broker.stable(address.topic, address.partition))
             return next(self._broker.visible(address.topic, address.partition, address.offset, end), None)
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
         """See the port."""
         with self._broker.lock:
             end = self._broker.stable(topic, partition)
-            return iter(list(self._broker.visible(topic, partition, 0, end)))
+            return iter(list(self._broker.visible(topic, partition, start, end)))
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port."""

@@ -44,15 +44,16 @@ class KafkaLog:
                 return record if record.offset == address.offset else None
             return None
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
         """See the port."""
         with self._whole_lock:
             if self._whole is None:
                 self._whole = Consumer(settings.reader(self._connection))
             place = TopicPartition(topic, partition)
             low, high = self._whole.get_watermark_offsets(place, timeout=settings.CALL_TIMEOUT)
-            if low < high:
-                self._whole.assign([TopicPartition(topic, partition, low)])
+            first = max(low, start)
+            if first < high:
+                self._whole.assign([TopicPartition(topic, partition, first)])
                 yield from _until_end(self._whole)
             self._whole.unassign()
 

@@ -1,0 +1,155 @@
+"""`python -m triage.demo`: a bank's inbox through a real Kafka, and a table of what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypedDict
+
+import click
+from rich.console import Console
+
+from penstock.cli import end, progress
+from penstock.cli.flags import Flags
+from penstock.contracts.topics import INGRESS
+from penstock.errors import TimedOut
+from triage.alone import Alone
+from triage.data import SAMPLE, stream, truth
+from triage.score import Outcome, Score, score, table
+from triage.stage import EFFECTS, Stage, stage
+
+_LOOK = 0.5  # s between looks at the statuses
+_SILENCE = 180.0  # s without any news after which the demo gives up
+_SHOWN = 5
+_PASSED = ("check-understanding", "passed")
+
+
+class Effects(TypedDict):
+    """What the sinks hold: `duplicates` are effects that a message has twice."""
+
+    sent: int
+    duplicates: int
+
+
+class Result(Score):
+    """Everything that `--json` prints."""
+
+    effects: Effects
+    events: int
+    redeliveries: int
+    seconds: float
+
+
+@click.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=SAMPLE, help="Folder of the data; by default the sample."
+)
+@click.option("--embeddings", is_flag=True, help="Let worker A read sentence embeddings.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def demo(*, data: Path, embeddings: bool, as_json: bool, debug: bool) -> None:
+    """Send the stream in DATA through the triage pipeline on a Kafka of its own, and score what came of it."""
+    del debug
+    settings = {"data": str(data.resolve()), **({"embeddings": "1"} if embeddings else {})}
+    known = truth(data)  # before anything starts, so that a wrong folder is said at once; used for the score alone
+    began = time.monotonic()
+    with stage(settings, progress.watcher(), _say) as on:
+        sent = on.send((json.dumps(event) for event in stream(data)), str(data / "stream.jsonl"))
+        _say(f"{sent:,} events sent; {len(known):,} of them are distinct")
+        states = _settled(on, len(known), _say)
+        outcomes = _outcomes(on, states)
+        result: Result = {
+            **score(outcomes, known),
+            "effects": _effects(on),
+            "events": sent,
+            "redeliveries": _redeliveries(on),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        waiting = _waiting(on)
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        _show(result, waiting)
+
+
+def _settled(on: Stage, distinct: int, say: Callable[[str], None]) -> dict[str, str]:
+    """The state of each event's run, once every one has ended or waits for a person."""
+    states: dict[str, str] = {}
+    starts: dict[int, int] = {}
+    news = said = time.monotonic()
+    while sum(state != "running" for state in states.values()) < distinct:
+        before = len(states)
+        for _, status in on.values(on.topics.status, starts):
+            states[status["event"]] = status["state"]
+        now = time.monotonic()
+        if len(states) > before:
+            news = now
+        if now - news > _SILENCE:
+            raise TimedOut("E403", f"{distinct - len(states)} of {distinct} runs have not ended",
+                           why=f"nothing new in {_SILENCE:.0f} s", fix="run it again with --debug")  # fmt: skip
+        if now - said > 5:  # noqa: PLR2004 - seconds between lines of progress
+            said = now
+            say(f"  {len(states):,} of {distinct:,} runs have ended or wait")
+        time.sleep(_LOOK)
+    return states
+
+
+def _outcomes(on: Stage, states: dict[str, str]) -> Iterator[Outcome]:
+    """One outcome for each event: its status, what was decided, and what worker A alone would have decided."""
+    decided = {value["message_id"]: value["intent"] for _, value in on.values(on.topics.output("decisions"))}
+    passed = {event["event"] for _, event in on.values(on.topics.runs) if (event["step"], event["outcome"]) == _PASSED}
+    alone = Alone()
+    first = {
+        value["message_id"]: alone.intent(value)
+        for _, value in on.values(on.topics.step("check-understanding"))
+        if value.get("message_id") in passed
+    }
+    for event, state in states.items():
+        yield Outcome(event, state, decided.get(event), first.get(event))
+
+
+def _effects(on: Stage) -> Effects:
+    lines = [(name, line["effect"]["message_id"]) for name in EFFECTS for line in on.effects(name)]
+    return {"sent": len(lines), "duplicates": len(lines) - len(set(lines))}
+
+
+def _redeliveries(on: Stage) -> int:
+    return sum(event["kind"] == "duplicate" and event["step"] == INGRESS for _, event in on.values(on.topics.runs))
+
+
+def _waiting(on: Stage) -> Counter[str]:
+    """Why people are asked, by the first reason of each open review."""
+    reviews = {review["review"]: review for _, review in on.values(on.topics.reviews)}
+    return Counter(r["reasons"][0]["code"] for r in reviews.values() if r["state"] == "open" and r["reasons"])
+
+
+def _show(result: Result, waiting: Counter[str]) -> None:
+    console = Console(width=80)
+    console.print(table(result))
+    reasons = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in waiting.most_common(_SHOWN))
+    effects = result["effects"]
+    if reasons:
+        console.print(f"Waiting for a person because: {reasons}.", highlight=False)
+    console.print(
+        f"{result['events']:,} events came in, {result['redeliveries']:,} of them again: recognised at the door. "
+        f"{effects['sent']:,} effects were sent, {effects['duplicates']:,} twice. {result['seconds']:.0f} s in all.",
+        highlight=False,
+    )
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def main() -> int:
+    """Run it; a mistake is told as `penstock` tells it."""
+    flags = Flags(json="--json" in sys.argv, debug="--debug" in sys.argv)
+    return end.of(lambda: demo.main(standalone_mode=False), flags)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
