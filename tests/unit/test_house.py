@@ -2,9 +2,9 @@
 
 import ast
 import re
+import resource
 import subprocess
 import sys
-import time
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
@@ -185,11 +185,12 @@ def test_the_front_door_is_light() -> None:
 
 
 def test_the_front_door_opens_quickly() -> None:
-    """`penstock --help` takes under 0.3 s; the fastest of five, since others use this machine too."""
+    """`penstock --help` takes under 0.3 s of processor time, which is its whole time on a machine at rest."""
     times = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "penstock", "--help"], capture_output=True, check=True)
-        times.append(time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
     assert min(times) < DOOR_LIMIT

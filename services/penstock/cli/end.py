@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import click
 
-from penstock.cli import render, report
+from penstock.cli import render
 from penstock.cli.flags import Flags
 from penstock.errors import Fatal, Fenced, Halt, Mistake
 
@@ -60,6 +60,8 @@ def _told(error: Exception, flags: Flags) -> int:
         case Fatal() | Halt() | Fenced():
             told, code = Mistake("E900", str(error)), 1
         case _:
+            from penstock.cli import report  # noqa: PLC0415 - 25 ms, and only a fault needs it
+
             told, code = report.mistake(error), OUR_BUG
     render.error(told, as_json=flags.json)
     if flags.debug:
