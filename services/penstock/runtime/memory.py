@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -58,6 +58,7 @@ class MemoryBroker:
         self.epochs: dict[str, int] = defaultdict(int)
         self.running: dict[str, _Transaction] = {}
         self.lose_answer = 0  # that many of the next commits take effect and then say nothing
+        self.lose_commit = 0  # that many of the next commits, after those, say nothing and do nothing
         self._ids = 0
 
     def create(self, topic: str, partitions: int) -> None:
@@ -116,6 +117,13 @@ class MemoryBroker:
         if fate == "committed":
             self.offsets.update(transaction.offsets)
 
+    def time_out(self, waited_for: Callable[[_Transaction], bool]) -> None:
+        """Kafka waits for an open transaction until its producer settles it or its time is over; here it is at once."""
+        for transactional_id, transaction in self.running.items():
+            if transaction.fate == "open" and waited_for(transaction):
+                self.epochs[transactional_id] += 1
+                self.end(transaction, "aborted")
+
     def stable(self, topic: str, partition: int) -> int:
         """The last stable offset: everything below belongs to a settled transaction, or to none."""
         log = self.topics[topic][partition]
@@ -169,10 +177,8 @@ class MemoryConsumer:
     def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
         """See the port."""
         with self._broker.lock:
-            pending = {key for t in self._broker.running.values() if t.fate == "open" for key in t.offsets}
             keys = {p: (self._group_id, self._topic, p) for p in partitions}
-            if pending & set(keys.values()):
-                raise Fatal("an open transaction holds these offsets")  # Kafka would wait, and time stands still here
+            self._broker.time_out(lambda transaction: not transaction.offsets.keys().isdisjoint(keys.values()))
             return {p: self._broker.offsets.get(key, Committed(-1, "")) for p, key in keys.items()}
 
     def member(self) -> Any:
@@ -212,12 +218,12 @@ class MemoryConsumer:
         if not count:
             raise Halt(f"topic {self._topic} does not exist")
         target = self._group.target(self._id, count)
+        self._generation = self._group.generation  # joined again before anything is revoked, as cooperative members do
         if gone := sorted(set(self._positions) - target):
             self._listener.revoked(gone)
             for partition in gone:
                 del self._positions[partition]
                 self._group.owner.pop(partition, None)
-        self._generation = self._group.generation
         fresh = sorted(p for p in target if p not in self._positions and p not in self._group.owner)
         if fresh:
             self._group.owner.update(dict.fromkeys(fresh, self._id))
@@ -246,6 +252,8 @@ class MemoryProducer:
         """See the port."""
         with self._broker.lock:
             self._check()
+            if self._transaction is not None and self._transaction.fate == "open":
+                raise Unknown("begin in the middle of a transaction")
             self._transaction = self._broker.running[self._id] = _Transaction()
 
     def produce(self, output: Output) -> None:
@@ -271,12 +279,18 @@ class MemoryProducer:
     def commit(self) -> None:
         """See the port."""
         with self._broker.lock:
-            self._broker.end(self._open(), "committed")
-            self._transaction = None
+            transaction = self._open()
             if self._broker.lose_answer:
                 self._broker.lose_answer -= 1
                 self._unknown = True
+                self._broker.end(transaction, "committed")
                 raise Unknown("the answer to the commit was lost")
+            if self._broker.lose_commit:
+                self._broker.lose_commit -= 1
+                self._unknown = True
+                raise Unknown("the commit was lost")
+            self._broker.end(transaction, "committed")
+            self._transaction = None
 
     def abort(self) -> None:
         """See the port."""
@@ -319,7 +333,10 @@ class MemoryLog:
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
         """See the port."""
         with self._broker.lock:
-            end = self._broker.stable(topic, partition)
+            if self.partitions(topic) <= partition:
+                raise Halt(f"topic {topic} has no partition {partition}")
+            self._broker.time_out(lambda transaction: (topic, partition) in transaction.touched)
+            end = len(self._broker.topics[topic][partition])
             return iter(list(self._broker.visible(topic, partition, start, end)))
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:

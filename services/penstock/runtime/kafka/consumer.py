@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from penstock.errors import PenstockError, Retriable
+from penstock.errors import Abort, PenstockError, Retriable
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
@@ -77,6 +77,8 @@ class KafkaConsumer:
 
     def member(self) -> Any:
         """See the port."""
+        if not self._consumer.memberid():
+            raise Abort(f"not a member of the group that reads {self._topic}", rebalance=True)
         return self._consumer.consumer_group_metadata()
 
     def seek(self, partition: int, offset: int) -> None:
@@ -115,8 +117,10 @@ class KafkaConsumer:
                 self._listener.waiting()
         return self.committed(partitions)
 
-    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._listener.revoked([p.partition for p in partitions])
+        consumer.incremental_unassign(partitions)
 
-    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._listener.lost([p.partition for p in partitions])
+        consumer.incremental_unassign(partitions)

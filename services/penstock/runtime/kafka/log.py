@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import (
     OffsetSpec,
 )  # the package's own door does not re-export it for type checkers
 
 from penstock.contracts.address import Address
-from penstock.errors import Retriable
+from penstock.errors import Halt, Retriable
 from penstock.runtime.kafka import settings
+from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Record
 
 _POLL = 0.5
 _PATIENCE = 60  # polls without an answer
+_ANY_END = 0  # stop at the first end that is seen
 
 
 class KafkaLog:
@@ -30,32 +32,39 @@ class KafkaLog:
         self._single: Consumer | None = None
         self._whole: Consumer | None = None
         self._admin: AdminClient | None = None
+        self._counts: dict[str, int] = {}
         self._single_lock = threading.Lock()
         self._whole_lock = threading.Lock()
         self._admin_lock = threading.Lock()
 
     def fetch(self, address: Address) -> Record | None:
         """See the port."""
+        if self._count(address.topic) <= address.partition:
+            return None
         with self._single_lock:
             if self._single is None:
-                self._single = Consumer(settings.reader(self._connection))
+                self._single = Consumer(settings.single_reader(self._connection))
             self._single.assign([TopicPartition(*address)])
-            for record in _until_end(self._single):
-                return record if record.offset == address.offset else None
-            return None
+            try:
+                found = next(_until(self._single, _ANY_END), None)
+            finally:
+                self._single.unassign()  # else it goes on fetching what lies behind
+            return found if found is not None and found.offset == address.offset else None
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
-        """See the port."""
+        """See the port. The end counts open transactions: behind a dead one may lie what is committed already."""
+        end = self._end(topic, partition)
+        if end <= start:
+            return
         with self._whole_lock:
             if self._whole is None:
                 self._whole = Consumer(settings.reader(self._connection))
-            place = TopicPartition(topic, partition)
-            low, high = self._whole.get_watermark_offsets(place, timeout=settings.CALL_TIMEOUT)
-            first = max(low, start)
-            if first < high:
-                self._whole.assign([TopicPartition(topic, partition, first)])
-                yield from _until_end(self._whole)
-            self._whole.unassign()
+            first = max(start, self._low(self._whole, topic, partition)) if start else OFFSET_BEGINNING
+            self._whole.assign([TopicPartition(topic, partition, first)])
+            try:
+                yield from _until(self._whole, end)
+            finally:
+                self._whole.unassign()
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port. A read_committed consumer would name the last stable offset instead."""
@@ -71,6 +80,28 @@ class KafkaLog:
             raise Retriable(f"the broker does not answer: {error}") from error
         return len(found.partitions) if found is not None and found.error is None else 0
 
+    def _end(self, topic: str, partition: int) -> int:
+        if self._count(topic) <= partition:
+            raise Halt(f"there is no {topic}[{partition}]; `penstock apply` creates it")
+        try:
+            return self.high_watermarks(topic, [partition]).result(settings.CALL_TIMEOUT)[partition]
+        except KafkaException as error:
+            raise of_committed(error) from error
+        except TimeoutError as error:
+            raise Retriable(f"the broker does not say where {topic}[{partition}] ends") from error
+
+    def _low(self, consumer: Consumer, topic: str, partition: int) -> int:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=settings.CALL_TIMEOUT)[0]
+        except KafkaException as error:
+            raise of_committed(error) from error
+
+    def _count(self, topic: str) -> int:
+        """`partitions`, asked once for a topic that is there."""
+        if (known := self._counts.get(topic)) is None and (known := self.partitions(topic)):
+            self._counts[topic] = known
+        return known
+
     def close(self) -> None:
         """See the port."""
         for consumer in (self._single, self._whole):
@@ -84,7 +115,8 @@ class KafkaLog:
             return self._admin
 
 
-def _until_end(consumer: Consumer) -> Iterator[Record]:
+def _until(consumer: Consumer, end: int) -> Iterator[Record]:
+    """Records below `end` of the one assigned partition; waits for transactions that are open there."""
     silent = 0
     while silent < _PATIENCE:
         first = consumer.poll(_POLL)
@@ -93,12 +125,17 @@ def _until_end(consumer: Consumer) -> Iterator[Record]:
         for message in messages:
             error = message.error()
             if error is None:
+                if end and (message.offset() or 0) >= end:
+                    return
                 yield Record(message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(),
                              message.value(), message.headers() or [], message.timestamp()[1])  # fmt: skip
-            elif error.code() == KafkaError._PARTITION_EOF or error.code() == KafkaError._AUTO_OFFSET_RESET:
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # retention took what was asked for
                 return
-            elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
-                raise KafkaException(error)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                if (message.offset() or 0) >= end:
+                    return
+            elif (named := of_consumer(error)) is not None:
+                raise named
     raise Retriable(f"the broker did not answer for {_PATIENCE * _POLL:.0f} s")
 
 

@@ -1,0 +1,15 @@
+"""Every test of this directory that asks for `world` runs twice: in memory and on Kafka."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract.worlds import KafkaWorld, MemoryWorld, World
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def world(request: pytest.FixtureRequest) -> World:
+    """A broker as seen from outside."""
+    if request.param == "memory":
+        return MemoryWorld()
+    return KafkaWorld(request.getfixturevalue("kafka").bootstrap)

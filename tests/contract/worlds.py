@@ -1,0 +1,209 @@
+"""The two worlds in which one suite runs: the broker in memory and a real Kafka, seen through the same few verbs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from penstock.runtime.kafka import KafkaCluster
+from penstock.runtime.memory import MemoryBroker, MemoryConsumer
+from penstock.runtime.ports import Cluster, Committed, Output, Record
+from penstock.runtime.ports import Consumer as Member
+
+_numbers = itertools.count(int(time.time()) % 100_000)
+_CLIENT: dict[str, str | int | float | bool] = {"metadata.recovery.strategy": "none", "allow.auto.create.topics": False}
+_PATIENCE = 20.0
+
+
+class Ticker:
+    """A clock that moves when somebody sleeps; real time passes only as much as other threads need to get on."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+        time.sleep(min(seconds, 0.0005))
+
+
+class World(Protocol):
+    """What a test may do to a broker from outside; `name` makes names of the test's own."""
+
+    cluster: Cluster
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def name(self, suffix: str) -> str:
+        """A topic, group or transactional id that no other test uses."""
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        """Make a topic, and wait until it can be used."""
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """Write records outside any transaction, as an upstream system does."""
+
+    def place_group(self, group: str, topic: str, offsets: Mapping[int, Committed]) -> None:
+        """Set an empty group's offsets, as `penstock apply` does."""
+
+    def committed(self, group: str, topic: str) -> dict[int, Committed]:
+        """A group's offsets as an outsider sees them."""
+
+    def records(self, topic: str) -> list[Record]:
+        """All that a read_committed consumer sees of a topic now, by partition and offset."""
+
+    def impatient(self) -> Cluster:
+        """A cluster whose members are given up soon."""
+
+    def give_up(self, member: Member) -> None:
+        """Let the group give a silent member up, which does not know it yet."""
+
+
+class MemoryWorld:
+    """Implements World in this process."""
+
+    def __init__(self) -> None:
+        ticker = Ticker()
+        self.clock: Callable[[], float] = ticker
+        self.sleep: Callable[[float], None] = ticker.sleep
+        self.broker = MemoryBroker(ticker)
+        self.cluster: Cluster = self.broker
+
+    def name(self, suffix: str) -> str:
+        """See World."""
+        return f"t.{suffix}"
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        """See World."""
+        self.broker.create(name, partitions)
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """See World."""
+        for output in outputs:
+            self.broker.append(output)
+
+    def place_group(self, group: str, topic: str, offsets: Mapping[int, Committed]) -> None:
+        """See World."""
+        self.broker.offsets.update({(group, topic, p): place for p, place in offsets.items()})
+
+    def committed(self, group: str, topic: str) -> dict[int, Committed]:
+        """See World."""
+        found = self.broker.offsets.items()
+        return {p: place for (g, t, p), place in found if (g, t) == (group, topic)}
+
+    def records(self, topic: str) -> list[Record]:
+        """See World."""
+        logs = self.broker.topics[topic]
+        ends = [self.broker.stable(topic, p) for p in range(len(logs))]
+        return [record for p, end in enumerate(ends) for record in self.broker.visible(topic, p, 0, end)]
+
+    def impatient(self) -> Cluster:
+        """See World."""
+        return self.broker
+
+    def give_up(self, member: Member) -> None:
+        """See World."""
+        assert isinstance(member, MemoryConsumer)
+        self.broker.expire(member)
+
+
+class KafkaWorld:
+    """Implements World on a real broker, through clients of its own."""
+
+    clock = staticmethod(time.time)
+    sleep = staticmethod(time.sleep)
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.cluster: Cluster = KafkaCluster({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, **_CLIENT})
+        self._producer: Producer | None = None
+        self._prefix = f"t{next(_numbers)}"
+
+    def name(self, suffix: str) -> str:
+        """See World."""
+        return f"{self._prefix}.{suffix}"
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        """See World."""
+        for future in self._admin.create_topics([NewTopic(name, partitions, 1)]).values():
+            future.result(_PATIENCE)
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            found = self._admin.list_topics(timeout=_PATIENCE).topics.get(name)
+            if found and len(found.partitions) == partitions and all(p.leader >= 0 for p in found.partitions.values()):
+                return
+            time.sleep(0.05)
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """See World."""
+        if self._producer is None:
+            self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5, **_CLIENT})
+        for output in outputs:
+            self._producer.produce(
+                output.topic, output.value, output.key, output.partition, headers=list(output.headers or ())
+            )
+            self._producer.poll(0)
+        assert self._producer.flush(_PATIENCE) == 0
+
+    def place_group(self, group: str, topic: str, offsets: Mapping[int, Committed]) -> None:
+        """See World."""
+        places = [TopicPartition(topic, p, place.offset, place.metadata) for p, place in offsets.items()]
+        for future in self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)]).values():
+            future.result(_PATIENCE)
+
+    def committed(self, group: str, topic: str) -> dict[int, Committed]:
+        """See World."""
+        asked = [ConsumerGroupTopicPartitions(group)]
+        answer = self._admin.list_consumer_group_offsets(asked, require_stable=True)[group].result(_PATIENCE)
+        return {
+            place.partition: Committed(place.offset, (place.metadata or "").rstrip("\0"))
+            for place in answer.topic_partitions
+            if place.topic == topic
+        }
+
+    def records(self, topic: str) -> list[Record]:
+        """See World."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "outsider", "enable.auto.commit": False,
+             "isolation.level": "read_committed", "auto.offset.reset": "error", "enable.partition.eof": True,
+             "fetch.wait.max.ms": 10, **_CLIENT}
+        )  # fmt: skip
+        try:
+            return sorted(_all_of(consumer, topic), key=lambda record: record[1:3])
+        finally:
+            consumer.close()
+
+    def impatient(self) -> Cluster:
+        """See World."""
+        quick = {"session.timeout.ms": "6000", "max.poll.interval.ms": "6000", "heartbeat.interval.ms": "500"}
+        return KafkaCluster({"bootstrap.servers": self.bootstrap, **quick})
+
+    def give_up(self, member: Member) -> None:
+        """See World: the member's own client leaves the group when nobody polls it."""
+        del member
+        time.sleep(7)
+
+
+def _all_of(consumer: Consumer, topic: str) -> Iterator[Record]:
+    count = len(consumer.list_topics(topic, _PATIENCE).topics[topic].partitions)
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(count)])
+    waiting = set(range(count))
+    while waiting:
+        batch: list[Any] = consumer.consume(500, 0.05) or consumer.consume(1, _PATIENCE)
+        assert batch, f"no answer from the broker for {_PATIENCE} s"
+        for message in batch:
+            if message.error() is None:
+                yield Record(topic, message.partition(), message.offset(), message.key(), message.value(),
+                             message.headers() or [], message.timestamp()[1])  # fmt: skip
+            else:
+                assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                waiting.discard(message.partition())
