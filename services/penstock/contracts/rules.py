@@ -22,10 +22,10 @@ _WRAPPERS = {
     "bytes": "google.protobuf.BytesValue",
     "string": "google.protobuf.StringValue",
 }
-_UNREADABLE = frozenset(
-    {"decimal", "date", "time-millis", "time-micros", "uuid", "duration"}
-)  # CEL has no value for them
+_SCALARS = (bool, int, float, str, bytes, type(None))
+_TAKEN = (*_SCALARS, dict, list)
 _COMPLAINT = re.compile(r"<input>:(\d+):(\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '(\w+)((?:\.\w+)*)'")
 _IN_CEL = "write it in CEL (https://cel.dev)"
 
 
@@ -62,7 +62,7 @@ class Rule:
         return "" if isinstance(answer, bool) else str(answer)
 
     def _answer(self, value: Mapping[str, Any]) -> object:
-        given = {name: value[name] for name in self._fields if name in value}  # CEL copies everything it is given
+        given = {name: _readable(value[name]) for name in self._fields if name in value}  # CEL copies all it is given
         return self._expression.eval(data={"value": given}).value()
 
 
@@ -92,6 +92,13 @@ def _asking() -> Any:  # noqa: ANN401 - the library ships no types
     return cel.NewEnv(variables={"value": cel.Type.DYN})
 
 
+def _readable(value: object) -> object:
+    """A value without the parts that CEL has no type for; a rule that names one of those was refused."""
+    if isinstance(value, dict):
+        return {key: _readable(below) for key, below in value.items() if isinstance(below, _TAKEN)}
+    return [_readable(below) for below in value] if isinstance(value, list) else value
+
+
 def _unknown(text: str, missing: chains.Missing) -> Fault:
     near = get_close_matches(missing.name, missing.known, n=1)
     listed = ", ".join(f"{name}: {shapes.describe(kind)}" for name, kind in missing.known.items())
@@ -109,11 +116,12 @@ def _translated(complaint: str) -> Fault:
         mixed = "double" in message and "int" in message
         fix = "write 1.0 beside a double and 1 beside a whole number" if mixed else "compare values of the same type"
         return Fault(message, fix, line, column)
-    if "undeclared reference to 'value." in message:
-        return Fault(
-            "CEL cannot look at a decimal, date, time or uuid", "check it in Python, with `run:`", line, column
-        )
-    return Fault(message.split(" (in container")[0], _IN_CEL, line, column)
+    if (root := _UNDECLARED.match(message)) is None:
+        return Fault(message, _IN_CEL, line, column)
+    if root[1] == "value" and root[2]:
+        return Fault("a rule cannot look at a time, decimal or uuid", "check it in Python, with `run:`", line, column)
+    begin = column - len(root[1]) if root[2] else column  # the library points at the dot
+    return Fault(f"nothing is called “{root[1]}”", "name a field: value.FIELD", line, begin, len(root[1]))
 
 
 def _variables(path: str, record: Mapping[str, Any], named: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -129,12 +137,9 @@ def _variables(path: str, record: Mapping[str, Any], named: Mapping[str, Any]) -
 
 
 def _declared(kind: Any, named: Mapping[str, Any], *, nullable: bool) -> Any:  # noqa: ANN401 - JSON in, library type out
-    logical = kind.get("logicalType") if isinstance(kind, dict) else None
     base = kind.get("type") if isinstance(kind, dict) else kind
-    if logical in _UNREADABLE:
-        return None
-    if logical in {"timestamp-millis", "timestamp-micros"}:
-        return cel.Type.TIMESTAMP
+    if isinstance(kind, dict) and "logicalType" in kind:
+        return None  # a time, decimal or uuid: the library takes no such value inside a mapping
     if not isinstance(base, str):
         return cel.Type.DYN
     base = {"enum": "string", "fixed": "bytes"}.get(base, base)

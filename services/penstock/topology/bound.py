@@ -39,7 +39,7 @@ def terms(plan: Plan) -> tuple[Term, ...]:
     shares = [_share(step) for step in plan.steps.values() if not isinstance(step, Output)]
     tries = [gate.attempts.max for gate in _review_gates(plan)]
     if (times := plan.reviews.times) and tries:
-        how = f"{_many(times, 'decision')} through a gate, {_many(max(tries), 'attempt')} each"
+        how = f"{_many(times, 'decision')} x {_many(max(tries), 'attempt')} at a gate"
         shares.append(Term("reviews", times * max(tries), times * _REVIEW_MESSAGES, 0.0, how))
     return tuple(shares)
 
@@ -107,7 +107,7 @@ def _share(step: Worker | Validator | Aggregator | Effect) -> Term:
             return Term(step.name, tries, asked + 1 + max(1, len(step.to)), tries * step.cost_usd, how)
         case Validator():
             rounds, tries = 1 if step.ladder.fallback is None else 2, step.attempts.max
-            how = f"{_many(rounds, 'round')}, {_many(tries, 'attempt')} each" if rounds > 1 else _many(tries, "attempt")
+            how = f"{_many(rounds, 'round')} x {_many(tries, 'attempt')}" if rounds > 1 else _many(tries, "attempt")
             return Term(step.name, rounds * tries, rounds + (rounds - 1) + max(1, len(step.to)), 0.0, how)
         case Aggregator():
             return Term(step.name, 1, 1 + max(1, len(step.to)), 0.0, "one merge")

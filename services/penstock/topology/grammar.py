@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from penstock.contracts.topics import INGRESS, RESERVED, SUPERVISOR
-from penstock.topology import steps
+from penstock.topology import steps, wanted
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.draft import Draft, IngressDraft, LimitsDraft
 from penstock.topology.fields import Fields
 from penstock.topology.plan import Reviews
 from penstock.topology.report import At, Report, Spot
-from penstock.topology.wanted import INGRESS, LIMITS, REMEMBER, REVIEWS, TOP
+from penstock.topology.wanted import LIMITS, REMEMBER, REVIEWS, TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _reviews(top: Fields) -> Reviews:
 
 
 def _ingress(top: Fields) -> IngressDraft | None:
-    part = top.table_at("ingress", INGRESS, required=True)
+    part = top.table_at("ingress", wanted.INGRESS, required=True)
     if part is None:
         return None
     remember = part.table_at("remember", REMEMBER)

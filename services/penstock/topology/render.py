@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from penstock.topology.plan import Attempts, Plan, Step
 
 _WIDTH = 80
+_NAME_WIDTH = 24
 
 
 def page(plan: Plan) -> str:
     """The graph with the contracts on its edges, and the worst case of one run."""
     parts = [f"{plan.pipeline}  {plan.digest}"]
-    parts += [plan.description] if plan.description else []
+    parts += textwrap.wrap(plan.description, _WIDTH)
     return "\n".join([*parts, "", *tree(plan), "", *worst_case(plan)])
 
 
@@ -34,7 +36,8 @@ def tree(plan: Plan) -> Iterator[str]:
         if meetings[name] > 0:
             yield f"{first}▷ {name}, below"
             continue
-        yield from _wrapped(first, rest, _line(plan, name))
+        head, *words = _line(plan, name)
+        yield from _wrapped(first + head, rest, words)
         targets = plan.ingress.to
         if name != INGRESS:
             targets = after(plan.steps[name])
@@ -58,11 +61,12 @@ def worst_case(plan: Plan) -> Iterator[str]:
     yield f"  time      {spoken(most.wall_ms)}, everything that can be waited for included"
     yield ""
     shares = bound.terms(plan)
-    wide = max(len("step"), *(len(share.step) for share in shares))
+    wide = min(_NAME_WIDTH, max(len("step"), *(len(share.step) for share in shares)))
     yield f"  {'step':<{wide}}  tasks  messages        cost  how"
     for share in shares:
         cost = bound.dollars(share.cost_usd) if share.cost_usd else "-"
-        yield f"  {share.step:<{wide}}  {share.tasks:>5}  {share.messages:>8}  {cost:>10}  {share.how}"
+        figures = f"{share.tasks:>5}  {share.messages:>8}  {cost:>10}"
+        yield from _wrapped(f"  {share.step:<{wide}}", "  ", [figures, share.how])
 
 
 def mermaid(plan: Plan) -> str:
@@ -106,7 +110,7 @@ def _line(plan: Plan, name: str) -> list[str]:
 def _fallback(plan: Plan, step: Step, rest: str) -> Iterator[str]:
     if isinstance(step, Worker) and step.ladder.fallback is not None:
         fallback = plan.steps[step.ladder.fallback]
-        yield from _wrapped(f"{rest}  else ", rest, [fallback.name, *_words(fallback)])
+        yield from _wrapped(f"{rest}  else {fallback.name}", rest, _words(fallback))
 
 
 def _words(step: Step) -> list[str]:
@@ -134,10 +138,9 @@ def _tries(attempts: Attempts) -> str:
     return f"{attempts.max} x {spell(attempts.timeout_ms)}"
 
 
-def _wrapped(first: str, rest: str, words: list[str]) -> Iterator[str]:
-    """Words side by side, going on below where 80 columns are full."""
-    line = first + words[0]
-    for word in words[1:]:
+def _wrapped(line: str, rest: str, words: list[str]) -> Iterator[str]:
+    """Words side by side after what the line begins with, going on below where 80 columns are full."""
+    for word in words:
         if len(line) + 2 + len(word) > _WIDTH:
             yield line
             line = f"{rest}    {word}"

@@ -1,0 +1,170 @@
+"""Every Hypothesis strategy of the tests, room by room."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+# --- topologies ---------------------------------------------------------------------------------------------------
+
+_NAMES = ["a", "b", "c", "d", "e", "f"]
+_CONTRACTS = ["diagram.Job", "diagram.Scored", "diagram.Second", "diagram.Result", "diagram.Nothing"]
+_HANDLERS = ["diagram.workers:score", "diagram.workers:second", "broken.handlers:Sink", "broken.handlers:NUMBER"]
+
+names = st.sampled_from(_NAMES)
+edges = st.lists(names, max_size=3)
+handlers = st.sampled_from(_HANDLERS)
+contracts = st.sampled_from(_CONTRACTS)
+durations = st.sampled_from(["1ms", "200ms", "5s", "2m", "1h"])
+attempts = st.fixed_dictionaries(
+    {"max": st.integers(0, 4), "timeout": durations}, optional={"backoff": st.lists(durations, max_size=2)}
+)
+checks = st.lists(
+    st.sampled_from(
+        [
+            {"rule": "value.score >= 0.0", "code": "low"},
+            {"rule": "value.number > 1.0", "code": "small", "path": "/number"},
+            {"run": "broken.handlers:check"},
+            {"rule": "value.nothing == 1", "code": "never"},
+        ]
+    ),
+    max_size=2,
+)
+on_reject = st.fixed_dictionaries({}, optional={"fallback": st.booleans(), "review": st.booleans()})
+merges = st.sampled_from(
+    [
+        {"policy": "all"},
+        {"policy": "all", "run": "diagram.workers:together"},
+        {"policy": "vote", "field": "label", "tie": "reject"},
+        {"policy": "vote", "field": "label", "tie": "review", "min_agree": 2},
+    ]
+)
+_kinds: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "worker": (
+        {"run": handlers},
+        {"writes": contracts, "reads": contracts, "to": edges, "fallback": names, "review": st.booleans(),
+         "attempts": attempts, "cost": st.sampled_from(["0 USD", "0.01 USD"])},
+    ),
+    "validator": ({"of": names, "checks": checks}, {"to": edges, "on_reject": on_reject}),
+    "aggregator": (
+        {"of": edges, "merge": merges, "writes": contracts},
+        {"to": edges, "wait": durations, "review": st.booleans()},
+    ),
+    "effect": ({"run": handlers}, {"to": edges}),
+    "output": ({"key": st.sampled_from(["id", "number", "nothing"])}, {"contract": contracts}),
+}  # fmt: skip
+
+
+@st.composite
+def any_step(draw: st.DrawFn) -> dict[str, Any]:
+    """A step of any kind whose keys are known and whose names may exist: the graph behind it is anything."""
+    kind = draw(st.sampled_from(sorted(_kinds)))
+    needed, optional = _kinds[kind]
+    return {"kind": kind, **draw(st.fixed_dictionaries(needed, optional=optional))}
+
+
+@st.composite
+def any_topology(draw: st.DrawFn) -> dict[str, Any]:
+    """A file of the right form around a random graph; hardly any compiles."""
+    steps = draw(st.dictionaries(names, any_step(), min_size=1))
+    ingress = {"contract": draw(contracts), "event_id": "id", "to": draw(st.lists(names, min_size=1, max_size=2))}
+    limits = {"deadline": draw(durations), "tasks": draw(st.integers(1, 200)), "cost": "1 USD"}
+    return {"pipeline": "p", "limits": limits, "ingress": ingress, "steps": steps}
+
+
+class _Grown:
+    """Grows a topology from its ingress, each step under one rule or another: most of them compile."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw, self.steps = draw, dict[str, Any]()
+
+    def name(self) -> str:
+        return f"s{len(self.steps)}"
+
+    def worker(self, depth: int) -> str:
+        """A worker, alone or judged, with or without a fallback, and all that follows it."""
+        name = self.name()
+        step: dict[str, Any] = {"kind": "worker", "run": "diagram.workers:score", "writes": "diagram.Scored"}
+        step["attempts"] = {"max": self.draw(st.integers(1, 3)), "timeout": "1s"}
+        self.steps[name] = step
+        if self.draw(st.booleans()):
+            fallback = self.name()
+            self.steps[fallback] = {"kind": "worker", "run": "diagram.workers:score"}
+            step["fallback"] = fallback
+        step["to"] = [self.gate(name, depth)] if self.draw(st.booleans()) else self.after(depth)
+        return name
+
+    def gate(self, judged: str, depth: int) -> str:
+        name = self.name()
+        step: dict[str, Any] = {"kind": "validator", "of": judged, "checks": [{"run": "broken.handlers:check"}]}
+        self.steps[name] = step
+        if "fallback" in self.steps[judged]:
+            step["on_reject"] = {"fallback": self.draw(st.booleans())}
+        step["to"] = self.after(depth, gated=True)
+        return name
+
+    def after(self, depth: int, *, gated: bool = False) -> list[str]:
+        """One or two steps that follow: ends, workers, or two branches and their join."""
+        if depth and self.draw(st.booleans()):
+            return self.diamond(depth - 1)
+        return [self.one(depth, gated=gated) for _ in range(self.draw(st.integers(1, 2)))]
+
+    def one(self, depth: int, *, gated: bool) -> str:
+        if depth and self.draw(st.booleans()):
+            return self.worker(depth - 1)
+        name = self.name()
+        effect = {"kind": "effect", "run": "broken.handlers:Sink"}
+        self.steps[name] = effect if gated and self.draw(st.booleans()) else {"kind": "output", "key": "id"}
+        return name
+
+    def diamond(self, depth: int) -> list[str]:
+        """Two or three chains of workers, one perhaps with a smaller join inside, and the join of them all."""
+        first, last = zip(*(self.chain() for _ in range(self.draw(st.integers(2, 3)))), strict=True)
+        if self.draw(st.booleans()):
+            last = (self.join(last[:2]), *last[2:])
+        join = self.join(last)
+        self.steps[join]["to"] = [self.gate(join, depth)] if self.draw(st.booleans()) else self.after(depth)
+        return list(first)
+
+    def chain(self) -> tuple[str, str]:
+        """The first and the last of one to three workers in a row."""
+        chain = []
+        for _ in range(self.draw(st.integers(1, 3))):
+            chain.append(self.name())
+            self.steps[chain[-1]] = {"kind": "worker", "run": "diagram.workers:second", "writes": "diagram.Second"}
+        for name, after in itertools.pairwise(chain):
+            self.steps[name]["to"] = [after]
+        return chain[0], chain[-1]
+
+    def join(self, branches: Sequence[str]) -> str:
+        """An aggregator of these steps, which lead to nothing else."""
+        join = self.name()
+        merge = self.draw(st.sampled_from([{"policy": "all"}, {"policy": "vote", "field": "label", "tie": "reject"}]))
+        self.steps[join] = {"kind": "aggregator", "of": list(branches), "merge": merge, "writes": "diagram.Second"}
+        for name in branches:
+            self.steps[name]["to"] = [join]
+        return join
+
+
+@st.composite
+def grown_topology(draw: st.DrawFn) -> dict[str, Any]:
+    """A file that compiles: grown from its ingress by the rules, with generous limits."""
+    grown = _Grown(draw)
+    first = grown.worker(draw(st.integers(0, 2)))
+    ingress = {"contract": "diagram.Job", "event_id": "id", "to": [first]}
+    limits = {"deadline": "24h", "tasks": 100_000, "cost": "0 USD"}
+    return {"pipeline": "p", "limits": limits, "ingress": ingress, "steps": grown.steps}
+
+
+@st.composite
+def shuffled(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - a topology as plain data
+    """The same data with the keys of every mapping in another order; lists stay as they are."""
+    if isinstance(value, dict):
+        keys = draw(st.permutations(sorted(value)))
+        return {key: draw(shuffled(value[key])) for key in keys}
+    if isinstance(value, list):
+        return [draw(shuffled(below)) for below in value]
+    return value
