@@ -7,7 +7,7 @@ from typing import Any
 from penstock import Context, Vote
 from penstock.cli.plans import compile_file
 from triage.contracts import Decision
-from triage.policy import TOPOLOGY, Gate, _merged
+from triage.policy import TOPOLOGY, Gate, merged
 
 
 class Alone:
@@ -19,5 +19,5 @@ class Alone:
     def intent(self, understanding: dict[str, Any]) -> str | None:
         """The intent it would pass; None where a person would be asked."""
         vote = Vote("check-understanding", understanding)  # as if a second voice had repeated the first
-        value = _merged((vote, vote))
+        value = merged((vote, vote))
         return None if self._last.refuses(value, Context()) else understanding["intent"]

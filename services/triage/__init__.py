@@ -1,0 +1,1 @@
+"""The demo pipeline's workers, checks, models and sample: a bank's inbox."""
