@@ -112,7 +112,7 @@ def test_the_bound_adds_up(bank: Plan) -> None:
     assert bank.bound.work_ms == 17_200 + 1_000 + 10_000 + 10_200 + 32_200
     # the first round, one for the fallback and two for decisions; two hours of people; the last call; skew
     assert bank.bound.wall_ms == 4 * 120_000 + 2 * 3_600_000 + 10_000 + 2_000
-    assert bank.bound.dominated_by == "reviews: 4 of 21 tasks (2 decisions x 2 attempts at a gate)"
+    assert bank.bound.dominated_by == "reviews: 4 of 21 tasks (2 decisions x 2 attempts)"
 
 
 def test_messages_are_counted(bank: Plan) -> None:

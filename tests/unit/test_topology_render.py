@@ -57,7 +57,7 @@ def test_names_the_dominating_term(bank: Plan) -> None:
     page = render.page(bank)
 
     assert "tasks     21 (allowed 40)" in page
-    assert "most: reviews: 4 of 21 tasks (2 decisions x 2 attempts at a gate)" in page
+    assert "most: reviews: 4 of 21 tasks (2 decisions x 2 attempts)" in page
     assert "cost      0.007 USD (allowed 0.05 USD)" in page
 
 

@@ -39,7 +39,7 @@ def terms(plan: Plan) -> tuple[Term, ...]:
     shares = [_share(step) for step in plan.steps.values() if not isinstance(step, Output)]
     tries = [gate.attempts.max for gate in _review_gates(plan)]
     if (times := plan.reviews.times) and tries:
-        how = f"{_many(times, 'decision')} x {_many(max(tries), 'attempt')} at a gate"
+        how = f"{_many(times, 'decision')} x {_many(max(tries), 'attempt')}"
         shares.append(Term("reviews", times * max(tries), times * _REVIEW_MESSAGES, 0.0, how))
     return tuple(shares)
 
@@ -103,7 +103,7 @@ def _share(step: Worker | Validator | Aggregator | Effect) -> Term:
     match step:
         case Worker():
             tries, asked = step.attempts.max, 0 if step.acts_for is None else 1
-            how = _many(tries, "attempt") + (f" in place of {step.acts_for}" if step.acts_for else "")
+            how = _many(tries, "attempt") + (f" for {step.acts_for}" if step.acts_for else "")
             return Term(step.name, tries, asked + 1 + max(1, len(step.to)), tries * step.cost_usd, how)
         case Validator():
             rounds, tries = 1 if step.ladder.fallback is None else 2, step.attempts.max
