@@ -17,8 +17,8 @@ from penstock.cli import end, progress
 from penstock.cli.flags import Flags
 from penstock.contracts.topics import INGRESS
 from penstock.errors import TimedOut
-from triage.alone import Alone
 from triage.data import SAMPLE, stream, truth
+from triage.policy import Alone
 from triage.score import Outcome, Score, score, table
 from triage.stage import EFFECTS, Stage, stage
 

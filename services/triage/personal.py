@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["card", "iban", "e-mail", "phone"]
 
-_BETWEEN = r"[\s.\-\u2010-\u2015_/]"  # what people put between groups of digits
-_DIGITS = re.compile(rf"(?<![^\W_])\d+(?:{_BETWEEN}{{1,3}}\d+)*")
-_IBAN = re.compile(rf"(?<![^\W_])[A-Za-z]{{2}}{_BETWEEN}?\d{{2}}(?:{_BETWEEN}{{0,3}}[A-Za-z0-9]){{11,30}}")
+_BETWEEN = r"[\s.\-\u2010-\u2015_/]{1,3}"  # what people put between groups of digits
+_DIGITS = re.compile(rf"\d+(?:{_BETWEEN}\d+)*")
+_IBAN = re.compile(rf"(?<![^\W_])(?=([A-Za-z]{{2}}\d{{2}}(?:(?:{_BETWEEN})?[A-Za-z0-9]){{11,30}}))")
 _MAIL = re.compile(r"[^\W_][\w.+%'-]{0,63}@[^\W_][\w.-]{0,250}\.[^\W\d_]{2,24}")
 _PHONE = re.compile(
     r"(?<![\w.,+])(?:\+\d{1,3}[ -]?(?:\(0\)[ -]?)?\(?\d(?:\)?[ ./-]?\(?\d){6,12}"  # +44 20 7946 0000
@@ -44,8 +44,10 @@ def find(text: str) -> list[Found]:
     """All pieces of personal data, in order, none overlapping; the longer claim wins where two overlap."""
     claims = [*_ibans(text), *_cards(text), *_mails(text), *_phones(text)]
     kept: list[Found] = []
+    taken = bytearray(len(text))
     for claim in sorted(claims, key=lambda c: (c.start - c.end, c.start)):
-        if all(claim.end <= other.start or other.end <= claim.start for other in kept):
+        if not any(taken[claim.start : claim.end]):
+            taken[claim.start : claim.end] = b"\1" * (claim.end - claim.start)
             kept.append(claim)
     return sorted(kept)
 
@@ -71,8 +73,10 @@ def _cards(text: str) -> Iterator[Found]:
         groups = [(m.start() + run.start(), m.end() + run.start()) for m in re.finditer(r"\d+", run[0])]
         for first, (start, _) in enumerate(groups):
             digits = ""
-            for begin, end in groups[first:]:
+            for begin, end in groups[first : first + _CARD_DIGITS.stop]:
                 digits += text[begin:end]
+                if len(digits) >= _CARD_DIGITS.stop:
+                    break
                 if is_card(digits):
                     yield Found(start, end, "card")
 
@@ -81,10 +85,10 @@ def _ibans(text: str) -> Iterator[Found]:
     """An IBAN may be followed by words, so every end that is the end of a word is tried."""
     for candidate in _IBAN.finditer(text):
         signs = ""
-        for at in range(candidate.start(), candidate.end()):
+        for at in range(candidate.start(1), candidate.end(1)):
             signs += text[at] if text[at].isalnum() else ""
             if not text[at + 1 : at + 2].isalnum() and is_iban(signs):
-                yield Found(candidate.start(), at + 1, "iban")
+                yield Found(candidate.start(1), at + 1, "iban")
 
 
 def _mails(text: str) -> Iterator[Found]:

@@ -40,6 +40,7 @@ class Policy:
         self._gate = Gate(plan.steps["check-understanding"], Understanding, settings)
         self._second = OfferSecondOpinion(settings)
         self._last = Gate(plan.steps["check-decision"], Decision, settings)
+        self._alone = Alone(topology)
 
     def judge(self, message: MessageReceived, ctx: Context) -> Judgement:
         """What becomes of one message."""
@@ -47,7 +48,7 @@ class Policy:
         refused = self._gate.refuses(understanding.model_dump(), ctx)
         if refused:
             return Judgement(None, refused, None)
-        alone = self._alone(understanding, ctx)
+        alone = self._alone.intent(understanding.model_dump())
         opinion = self._second(understanding, ctx)
         if isinstance(opinion, Reject):
             return Judgement(None, tuple(reason.code for reason in opinion.reasons), alone)
@@ -57,11 +58,19 @@ class Policy:
         refused = self._last.refuses(merged(votes), ctx)
         return Judgement(None if refused else understanding.intent, refused, alone)
 
-    def _alone(self, understanding: Understanding, ctx: Context) -> str | None:
-        """As if a second voice had repeated the first: nothing is gained but the count."""
-        said = understanding.model_dump()
-        value = merged((Vote("check-understanding", said), Vote("check-understanding", said)))
-        return None if self._last.refuses(value, ctx) else understanding.intent
+
+class Alone:
+    """What the same policy settles on without the second opinion: the last gate, asked about worker A's word alone."""
+
+    def __init__(self, topology: Path = TOPOLOGY) -> None:
+        self._last = Gate(compile_file(topology).steps["check-decision"], Decision, {})
+
+    def intent(self, understanding: dict[str, Any]) -> str | None:
+        """The intent it would pass; None where a person would be asked."""
+        vote = Vote("check-understanding", understanding)  # as if a second voice had repeated the first
+        refused = self._last.refuses(merged((vote, vote)), Context())
+        intent: str | None = understanding["intent"]
+        return None if refused else intent
 
 
 class Gate:

@@ -103,7 +103,7 @@ def _pipeline(bootstrap: str, settings: dict[str, str], log: Path) -> Iterator[N
                "--health-port", str(port), *pairs]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603 - our own command
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         _await_ready(process, port, log)
         yield
@@ -124,7 +124,7 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
         if process.poll() is not None:
             raise _ended(process, log)
         try:
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:  # noqa: S310 - our own process
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
                 if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
                     return
         except (URLError, TimeoutError, ConnectionError):

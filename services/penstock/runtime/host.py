@@ -75,7 +75,8 @@ class Host:
         told = ready is None
         while thread.is_alive():
             thread.join(_TICK)
-            watch(self._heart)
+            if self._prepared:  # loading a model may take its time
+                watch(self._heart)
             if not told and self._processor is not None and ready is not None:
                 told = True
                 ready()
@@ -100,8 +101,8 @@ class Host:
         try:
             for service in self._services:
                 if service.prepare is not None:
-                    self._heart.beat()
                     service.prepare()
+            self._heart.beat()
             self._prepared = True
             gc.freeze()  # what is loaded stays; and records live as long as a transaction, so look for cycles rarely
             gc.set_threshold(20_000, 50, 50)
@@ -131,7 +132,7 @@ class Host:
         )
 
     def _live(self) -> Mapping[str, str]:
-        age = self._heart.age()
+        age = self._heart.age() if self._prepared else 0.0
         return {"loop": f"has not moved for {age:.0f} s" if age > _STALE else ""}
 
     def _ready(self) -> Mapping[str, str]:

@@ -68,7 +68,7 @@ class _Bench:
         self._handler = handler
         self._kit = kit
         self._routes = routes_of(plan, worker.name)
-        self._budget = worker.cost_usd or float("inf")
+        self._budget = worker.cost_usd
         self._tries = Tries(worker.name, worker.attempts, kit)
         self._letters = DeadLetters(plan.pipeline, worker.name, topics.dead(worker.name), plan.digest, handler.version)
         self._quick = kit.metrics.attempts(worker.name, "ok")
