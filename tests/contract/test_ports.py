@@ -68,8 +68,24 @@ class Scene:
         """A record to write."""
         return Output(topic or self.topic, partition, b"k", text.encode())
 
+    def write(self, producer: Producer, text: str, *, begin: bool) -> None:
+        """One record in one transaction."""
+        if begin:
+            producer.begin()
+        producer.produce(self.output(text))
+        producer.commit()
+
+    def take_to(self, producer: Producer, member: Consumer, offset: int) -> None:
+        """Commit the open transaction with the group's offset on partition 0."""
+        producer.send_offsets(self.topic, {0: Committed(offset, "")}, member.member())
+        producer.commit()
+
+    def now(self) -> list[str]:
+        """What a read_committed outsider sees at this moment."""
+        return [(record.value or b"").decode() for record in self.world.visible(self.topic)]
+
     def texts(self) -> list[str]:
-        """What a read_committed outsider sees."""
+        """What it sees once no transaction is open."""
         return [(record.value or b"").decode() for record in self.world.records(self.topic)]
 
     def poll_until(self, done: Callable[[], bool], *members: Consumer) -> list[Record]:
@@ -108,7 +124,7 @@ def test_commit_makes_visible(scene: Scene) -> None:
     producer.produce(scene.output("a"))
     producer.place([scene.output("b", 1)])
 
-    before = scene.texts()
+    before = scene.now()
     producer.commit()
 
     assert before == []
@@ -139,7 +155,7 @@ def test_reading_stops_at_an_open_transaction(scene: Scene) -> None:
     quick.produce(scene.output("second"))
     quick.commit()
 
-    before = scene.texts()
+    before = scene.now()
     slow.commit()
 
     assert before == []
@@ -174,10 +190,7 @@ def test_a_fenced_producer_writes_nothing(scene: Scene, opened: bool) -> None:  
     new = scene.producer()
 
     with pytest.raises(Fenced):
-        if not opened:
-            old.begin()
-        old.produce(scene.output("zombie"))
-        old.commit()
+        scene.write(old, "zombie", begin=not opened)
 
     assert scene.texts() == []
     old.close()
@@ -244,8 +257,7 @@ def test_a_stale_member_cannot_commit(scene: Scene) -> None:
     producer.begin()
     producer.produce(scene.output("zombie"))
     with pytest.raises(Abort) as caught:
-        producer.send_offsets(scene.topic, {0: Committed(1, "")}, member.member())
-        producer.commit()
+        scene.take_to(producer, member, 1)
     producer.abort()
 
     assert caught.value.rebalance

@@ -15,6 +15,8 @@ from penstock.contracts.envelope import Envelope
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Call, Done, Settle
 
+_PATIENCE = 5.0  # s in which cancelled jobs may clean up
+
 
 class Ticket(NamedTuple):
     """A job on its way: whose it is, and which record it answers."""
@@ -50,9 +52,13 @@ class Lanes:
         self._loop.call_soon_threadsafe(self._enqueue, tickets, concurrency)
 
     def close(self) -> None:
-        """Cancel what still runs, and end the thread."""
-        self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join(5)
+        """Cancel what still runs, let it clean up for a few seconds, and end the thread."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._end)
+        self._thread.join(2 * _PATIENCE)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def _enqueue(self, tickets: list[Ticket], concurrency: int) -> None:
         owner = id(tickets[0].owner)
@@ -63,14 +69,19 @@ class Lanes:
         tasks = self._tasks[owner]
         for ticket in tickets:
             queue.put_nowait(ticket)
-        for _ in range(min(concurrency - len(tasks), len(tickets))):
+        for _ in range(min(max(concurrency, 1) - len(tasks), len(tickets))):
             tasks.append(self._loop.create_task(_lane(queue, self.finished.append)))
 
-    def _cancel(self) -> None:
-        for tasks in self._tasks.values():
-            for task in tasks:
-                task.cancel()
-        self._loop.call_soon(self._loop.stop)
+    def _end(self) -> None:
+        self._ending = self._loop.create_task(self._cancel())
+
+    async def _cancel(self) -> None:
+        tasks = [task for tasks in self._tasks.values() for task in tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PATIENCE)
+        self._loop.stop()
 
 
 async def _lane(queue: asyncio.Queue[Ticket], finish: Callable[[Finished], None]) -> None:
@@ -81,7 +92,15 @@ async def _lane(queue: asyncio.Queue[Ticket], finish: Callable[[Finished], None]
             continue
         try:
             result = await ticket.call.job()
-        except Exception as error:  # noqa: BLE001 - a boundary: the loop's thread decides what it means
+        except BaseException as error:
             finish(Finished(ticket, None, error))
+            if isinstance(error, asyncio.CancelledError) and _cancelled():
+                raise
         else:
             finish(Finished(ticket, result))
+
+
+def _cancelled() -> bool:
+    """Whether it is this lane that was cancelled, and not something inside its job."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -92,13 +92,15 @@ class KafkaLog:
 
     def _low(self, consumer: Consumer, topic: str, partition: int) -> int:
         try:
-            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=settings.CALL_TIMEOUT)[0]
+            ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=settings.CALL_TIMEOUT)
         except KafkaException as error:
             raise of_committed(error) from error
+        return ends[0] if ends else 0
 
     def _count(self, topic: str) -> int:
         """`partitions`, asked once for a topic that is there."""
-        if (known := self._counts.get(topic)) is None and (known := self.partitions(topic)):
+        known = self._counts.get(topic, 0) or self.partitions(topic)
+        if known:
             self._counts[topic] = known
         return known
 
