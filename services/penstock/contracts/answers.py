@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["info", "warning", "error"]
+MOST_REASONS = 20  # in a record; an event must stay small
 _SHOWN = 200
+_TEXTS = ("code", "message", "path", "expected", "actual", "hint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,10 @@ class Reason:
     hint: str = ""
 
     def record(self) -> dict[str, Any]:
-        """As the Avro record `penstock.Reason`."""
-        fields = asdict(self)
-        for name in ("message", "expected", "actual", "hint"):
-            fields[name] = fields[name][:_SHOWN]
+        """As the Avro record `penstock.Reason`: text, cut short, whatever a handler put there."""
+        fields: dict[str, Any] = {name: _text(getattr(self, name)) for name in _TEXTS}
+        fields["severity"] = self.severity if self.severity in {"info", "warning"} else "error"
+        fields["retryable"] = bool(self.retryable)
         return fields
 
 
@@ -80,3 +83,18 @@ class Vote:
     branch: str
     value: dict[str, Any] | None
     reasons: tuple[Reason, ...] = ()
+
+
+def reasons_of(given: object) -> tuple[Reason, ...]:
+    """What a handler gave as reasons, also where it forgot the tuple or the Reason; never empty."""
+    if isinstance(given, Reason):
+        return (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (Reason("unnamed", _text(given) if given else "no reason was given"),)
+    reasons = tuple(one if isinstance(one, Reason) else Reason("unnamed", _text(one)) for one in given)
+    return reasons or reasons_of("")
+
+
+def _text(value: object) -> str:
+    """Short text that can be encoded: a lone surrogate, which an error message may hold, is spelled out."""
+    return str(value)[:_SHOWN].encode("utf-8", "backslashreplace").decode()

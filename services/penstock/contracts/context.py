@@ -48,6 +48,8 @@ class Context:
 
     def reserve(self, usd: float) -> None:
         """Ask before a call that may cost `usd`; OverBudget when that is more than is left of this attempt."""
+        if not 0 <= usd < math.inf:
+            raise ValueError(f"{usd} is no amount of money to spend")
         if self.spent_usd + usd > self.budget_usd * (1 + 1e-9):
             raise OverBudget(f"{usd:g} USD on top of {self.spent_usd:g} is more than the declared {self.budget_usd:g}")
 

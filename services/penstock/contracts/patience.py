@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,11 +28,12 @@ class Policy(Protocol):
 def pause(policy: Policy, attempt: int, asked: float | None, jitter: float) -> float | None:
     """Seconds to wait after `attempt` (1 is the first) failed; None when that was the last one.
 
-    `asked` is what the failure itself asked for (a Retry-After), `jitter` a number in [0, 1).
+    `asked` is what the failure itself asked for (a Retry-After), `jitter` a number in [0, 1). Whatever is no amount of
+    time to wait counts as not asked for.
     """
     if attempt >= policy.max:
         return None
-    if asked is not None:
+    if isinstance(asked, int | float) and 0 <= asked < math.inf:
         return asked
     pauses = policy.backoff_ms or (0,)
     base = pauses[min(attempt, len(pauses)) - 1] / 1000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from penstock.contracts.answers import Reason
+from penstock.contracts.answers import MOST_REASONS, Reason
 
 EventKind: TypeAlias = Literal[
     "run_started", "refused", "duplicate", "task_done", "task_dead", "task_waiting",
@@ -282,5 +282,5 @@ def reason_of(record: ReasonRecord) -> Reason:
 
 
 def reason_records(reasons: tuple[Reason, ...]) -> list[ReasonRecord]:
-    """Reasons as Avro records."""
-    return [ReasonRecord(**reason.record()) for reason in reasons]  # type: ignore[typeddict-item]  # same fields, checked by a test
+    """Reasons as Avro records, the first so many."""
+    return [ReasonRecord(**reason.record()) for reason in reasons[:MOST_REASONS]]  # type: ignore[typeddict-item]  # same fields, checked by a test

@@ -10,6 +10,7 @@ from penstock.contracts.envelope import Envelope
 from penstock.contracts.identity import task_id
 from penstock.contracts.records import Spawned
 from penstock.contracts.routes import Outlet, Routes
+from penstock.errors import Poison
 from penstock.runtime.ports import BY_KEY, Headers
 from penstock.runtime.service import Send
 
@@ -19,7 +20,8 @@ def forward(
 ) -> tuple[list[Send], list[Spawned]]:
     """Records for every successor of a step that answered `around`'s message, and the tasks they begin.
 
-    `address` is where that message lies; `value` is the payload, decoded, for the keys of outputs.
+    `address` is where that message lies; `value` is the payload, decoded, for the keys of outputs: Poison
+    `invalid_output` where it has none.
     """
     run, item, turn = around.run, around.item, around.round
     key = run.encode()
@@ -34,9 +36,13 @@ def forward(
         sends.append(Send(topic, key, payload, "", envelope))
         spawned.append({"task": task, "step": step})
     for outlet in routes.outlets:
-        business = str(value[outlet.key]).encode()
+        business = value.get(outlet.key)
+        if business is None:
+            raise Poison(
+                "invalid_output", f"output {outlet.name} is keyed by a field without a value", path=f"/{outlet.key}"
+            )
         headers = _cloud_event(outlet, around, routes.source)
-        sends.append(Send(outlet.topic, business, payload, "", None, BY_KEY, headers))
+        sends.append(Send(outlet.topic, str(business).encode(), payload, "", None, BY_KEY, headers))
     return sends, spawned
 
 

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, is_dataclass
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from penstock.contracts.context import Context
-from penstock.errors import Fatal, Mistake, Poison
-
-_MOST_HUNG = 64
-_MOST_THREADS = 64
+from penstock.errors import Mistake, Poison
+from penstock.runtime.threads import MOST_THREADS, Threads, awaited, within
 
 
 class Handler:
     """Calls a function, or an instance of a class made with `settings` when `prepare` is called.
 
     The first parameter's annotation decides what it gets: a pydantic model, validated, or the plain dictionary.
-    A second parameter gets the Context.
+    A second parameter gets the Context. `width` is how many calls can run at once.
     """
 
-    def __init__(self, path: str, target: Any, settings: Mapping[str, Any], threads: int) -> None:
+    def __init__(self, path: str, target: Any, settings: Mapping[str, Any], concurrency: int) -> None:
         self.path = path
         self.inline = bool(getattr(target, "inline", False))
         self.version = str(getattr(target, "version", ""))
-        self.hung = 0
         self._settings = settings
         self._target = target
-        call = target.__call__ if inspect.isclass(target) else target
+        call = target if inspect.isroutine(target) else target.__call__
         signature = _parameters(path, target)
         self._asynchronous = inspect.iscoroutinefunction(call)
+        if self.inline and self._asynchronous:
+            raise Mistake("E130", f"{path} is async and marked inline", why="inline runs on the loop's own thread",
+                          fix="drop one of the two")  # fmt: skip
         self._with_context = len(signature) > 1
         self._model = _model(call, signature[0])
         self._call: Callable[..., Any] | None = None if inspect.isclass(target) else target
-        self._threads = min(threads, _MOST_THREADS)
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
+        self._threads: Threads | None = None
+        blocking = not (self._asynchronous or self.inline)
+        self.width = min(concurrency, MOST_THREADS) if blocking else concurrency
+
+    @property
+    def hung(self) -> int:
+        """Threads that nobody waits for any more."""
+        return self._threads.hung if self._threads is not None else 0
 
     def prepare(self) -> None:
         """Make the instance, which may load a model."""
@@ -49,29 +51,21 @@ class Handler:
             made = self._target(self._settings) if _takes_settings(self._target) else self._target()
             self._call = made
         if not (self._asynchronous or self.inline):
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self.path)
+            self._threads = Threads(self.path, self.width)
 
     def now(self, value: dict[str, Any], context: Context) -> Any:
         """Call an inline handler on this very thread."""
-        assert self._call is not None  # noqa: S101 - the host prepares every service before the first record
-        argument = self.argument(value)
-        return self._call(argument, context) if self._with_context else self._call(argument)
+        call, arguments = self._ready(value, context)
+        return call(*arguments)
 
     async def call(self, value: dict[str, Any], context: Context, seconds: float) -> Any:
-        """Call it, waiting `seconds` at the most; TimeoutError after that."""
-        assert self._call is not None  # noqa: S101 - the host prepares every service before the first record
-        arguments = (self.argument(value), context) if self._with_context else (self.argument(value),)
+        """Call it, waiting `seconds` at the most; NoAnswer after that."""
+        call, arguments = self._ready(value, context)
         if self._asynchronous:
-            async with asyncio.timeout(seconds):
-                return await self._call(*arguments)
-        if self._pool is None:
-            return self._call(*arguments)
-        running = self._pool.submit(self._call, *arguments)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(running), seconds)
-        except TimeoutError:
-            self._leaked(running)
-            raise
+            return await within(seconds, call(*arguments))
+        if self._threads is None:
+            return call(*arguments)
+        return await within(seconds, _through(self._threads, call, arguments))
 
     def argument(self, value: dict[str, Any]) -> Any:
         """The value as the handler wants it; Poison when the model refuses what the contract allowed."""
@@ -84,17 +78,14 @@ class Handler:
             path = "/" + "/".join(map(str, first["loc"]))
             raise Poison("invalid_input", f"{self._model.__name__}: {first['msg']}"[:300], path=path) from error
 
-    def _leaked(self, running: Future[Any]) -> None:
-        """A thread cannot be cancelled; a step whose threads all hang only looks alive."""
-        with self._lock:
-            self.hung += 1
-            if self.hung >= min(_MOST_HUNG, self._threads):
-                raise Fatal(f"{self.hung} calls of {self.path} hang in threads that cannot be stopped")
-        running.add_done_callback(self._returned)
+    def _ready(self, value: dict[str, Any], context: Context) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        assert self._call is not None  # noqa: S101 - the host prepares every service before the first record
+        argument = self.argument(value)
+        return self._call, (argument, context) if self._with_context else (argument,)
 
-    def _returned(self, _: Future[Any]) -> None:
-        with self._lock:
-            self.hung -= 1
+
+async def _through(threads: Threads, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return await awaited(await threads.call(call, *arguments))
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -122,8 +113,12 @@ def _parameters(path: str, target: Any) -> list[str]:
 
 
 def _model(call: Any, name: str) -> type[BaseModel] | None:
+    """The model that the first parameter asks for; its annotation alone is looked at, others may not resolve."""
+    call = inspect.unwrap(getattr(call, "__func__", call))
+    written = getattr(call, "__annotations__", {}).get(name)
+    alone = type("_", (), {"__annotations__": {name: written}})
     try:
-        hint = get_type_hints(call).get(name)
+        hint = get_type_hints(alone, getattr(call, "__globals__", {})).get(name)
     except NameError:
         return None  # an annotation that exists for the type checker only
     return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None

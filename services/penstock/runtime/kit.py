@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.contracts.address import Address
+from penstock.errors import Retriable
 from penstock.runtime.codec import Codec
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Record
 
 Resolve = Callable[[str], Any]
 Fetch = Callable[[Address], Awaitable[Record | None]]
+_PAUSE = 1.0  # s between looks at a broker that is away
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ class Kit:
         general = {name: value for name, value in self.settings.items() if ":" not in name}
         special = {n.partition(":")[2]: v for n, v in self.settings.items() if n.partition(":")[0] == step}
         return {**own, **general, **special}
+
+    async def record(self, address: Address) -> Record | None:
+        """One record where it lies, however long the broker is away; None when it is gone."""
+        while True:
+            try:
+                return await self.fetch(address)
+            except Retriable:
+                await self.sleep(_PAUSE)
 
     def now(self) -> int:
         """Milliseconds since the epoch."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from penstock.contracts.answers import Reason
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import ONE, Effort, dead_part, of_run
 from penstock.contracts.identity import digest
-from penstock.contracts.records import RunEvent
+from penstock.contracts.records import RunEvent, reason_records
 from penstock.errors import Poison
+from penstock.runtime.codec import Codec
+from penstock.runtime.handlers import plain
 from penstock.runtime.ports import Headers, Output, Record
 from penstock.runtime.service import Done
 
 HEADER = "penstock-dead"
 _MOST_INLINE = 900_000  # bytes of key, value and headers; more would not fit under the broker's own limit
+_MOST_SUGGESTED = 100_000  # bytes; a suggestion travels in an event, beside its reasons
+_OWN = 10  # headers that we add
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,8 @@ class DeadLetters:
         where several records were judged together.
         """
         payload = record.value if value is None else value
-        letter = Output(
-            self.topic, record.partition, record.key, payload, self._headers(record, around, reasons, effort.attempts)
-        )
-        if _size(letter) > _MOST_INLINE:
-            by_reference = [("penstock-dead-sha256", digest(payload or b"").encode())]
-            letter = letter._replace(value=None, headers=[*(letter.headers or [])[-11:], *by_reference])
+        headers = self._headers(record, around, reasons, effort.attempts)
+        letter = _fitting(Output(self.topic, record.partition, record.key, payload, headers))
         if around is None:
             part = dead_part(reasons)
             event = of_run("refused", "", "", now, step=self.step, address=str(record.address), dead=part)
@@ -66,7 +67,7 @@ class DeadLetters:
         event = self._event(record, around, now, effort)
         event["ended"] = ended or []
         event["outcome"] = outcome
-        event["sha256"] = digest(payload) if judged and payload else ""
+        event["sha256"] = digest(payload) if payload and (judged or value is not None) else ""
         event["dead"] = dead_part(reasons, origin=origin or str(record.address), judged=judged, suggestion=suggestion)
         return Done((), event, letter)
 
@@ -80,7 +81,7 @@ class DeadLetters:
 
     def _headers(self, record: Record, around: Envelope | None, reasons: tuple[Reason, ...], attempts: int) -> Headers:
         """The original ones, ours, and the family that Kafka Connect's users' tools read."""
-        first = reasons[0] if reasons else Reason("unknown")
+        first = reason_records(reasons or (Reason("unknown"),))[0]
         why = {
             "version": 1,
             "pipeline": self.pipeline,
@@ -90,7 +91,7 @@ class DeadLetters:
             "worker_version": self.version,
             "origin": {"topic": record.topic, "partition": record.partition, "offset": record.offset,
                        "timestamp": record.timestamp},
-            "reasons": [asdict(reason) for reason in reasons],
+            "reasons": reason_records(reasons),
         }  # fmt: skip
         connect = {
             "topic": record.topic,
@@ -100,14 +101,39 @@ class DeadLetters:
             "task.id": self.step,
             "stage": "TASK_PUT",
             "class.name": f"penstock.{self.step}",
-            "exception.class.name": first.code,
-            "exception.message": first.message,
+            "exception.class.name": first["code"],
+            "exception.message": first["message"],
         }
         return [
             *record.headers,
             (HEADER, json.dumps(why, ensure_ascii=False).encode()),
             *((f"__connect.errors.{name}", str(text).encode()) for name, text in connect.items()),
         ]
+
+
+def suggested(codec: Codec, contract: str, value: Any) -> tuple[bytes | None, tuple[Reason, ...]]:  # noqa: ANN401 - a handler's
+    """A handler's suggestion, encoded; None and a warning when it is not one that could be approved."""
+    if value is None:
+        return None, ()
+    try:
+        data = codec.encode(contract, plain(value))
+    except Poison as poison:
+        return None, (Reason("no_suggestion", str(poison), severity="warning"),)
+    if len(data) > _MOST_SUGGESTED:
+        said = f"{len(data)} bytes are too many to suggest, at most {_MOST_SUGGESTED} travel in an event"
+        return None, (Reason("no_suggestion", said, severity="warning"),)
+    return data, ()
+
+
+def _fitting(letter: Output) -> Output:
+    """The letter, by reference where the record is too large to be written once more beside its reasons."""
+    if _size(letter) <= _MOST_INLINE:
+        return letter
+    by_reference = ("penstock-dead-sha256", digest(letter.value or b"").encode())
+    small = letter._replace(value=None, headers=[*(letter.headers or []), by_reference])
+    if _size(small) <= _MOST_INLINE:
+        return small
+    return small._replace(key=None, headers=(small.headers or [])[-_OWN - 1 :])
 
 
 def _size(output: Output) -> int:

@@ -1,0 +1,81 @@
+"""Calls that may take too long: awaited for so many seconds, in a thread where they block."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import GeneratorType
+from typing import Any, TypeVar
+
+from penstock.errors import Fatal
+
+MOST_THREADS = 64
+MOST_HUNG = 64  # a step with so many threads that never return only looks alive
+T = TypeVar("T")
+
+
+class NoAnswer(TimeoutError):
+    """The call did not answer in time; a TimeoutError of the call's own is none."""
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """What the call answers, if it does so in time; NoAnswer after that."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await call
+    except TimeoutError as error:
+        if limit.expired():
+            raise NoAnswer(f"no answer in {seconds:g} s") from error
+        raise
+
+
+async def awaited(answer: Any) -> Any:
+    """What a callable answered, where it turned out to be something to wait for."""
+    if inspect.isasyncgen(answer):
+        return [item async for item in answer]
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+class Threads:
+    """Threads for blocking calls, `width` at once. `hung` counts those nobody waits for any more: they have others in
+    their place, since a thread cannot be stopped.
+    """
+
+    def __init__(self, name: str, width: int) -> None:
+        self.hung = 0
+        self._name = name
+        self._pool = ThreadPoolExecutor(min(width, MOST_THREADS) + MOST_HUNG, thread_name_prefix=name)
+        self._lock = threading.Lock()
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call it in a thread. Fatal when this one is left hanging and too many are already."""
+        running = self._pool.submit(_complete, function, arguments)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if not running.cancel() and not running.done():
+                self._left(running)
+            raise
+
+    def _left(self, running: Future[Any]) -> None:
+        with self._lock:
+            self.hung += 1
+            if self.hung >= MOST_HUNG:
+                raise Fatal(f"{self.hung} calls of {self._name} hang in threads that cannot be stopped")
+        running.add_done_callback(self._returned)
+
+    def _returned(self, _: Future[Any]) -> None:
+        with self._lock:
+            self.hung -= 1
+
+
+def _complete(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The whole work of a call: a generator is run to its end here, where it may block."""
+    try:
+        answer = function(*arguments)
+        return list(answer) if isinstance(answer, GeneratorType) else answer
+    except StopIteration as error:  # a future cannot carry it
+        raise RuntimeError("StopIteration came out of it") from error
