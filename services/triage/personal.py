@@ -41,15 +41,15 @@ def mask(text: str) -> str:
 
 
 def find(text: str) -> list[Found]:
-    """All pieces of personal data, in order, none overlapping; the longer claim wins where two overlap."""
-    claims = [*_ibans(text), *_cards(text), *_mails(text), *_phones(text)]
-    kept: list[Found] = []
-    taken = bytearray(len(text))
-    for claim in sorted(claims, key=lambda c: (c.start - c.end, c.start)):
-        if not any(taken[claim.start : claim.end]):
-            taken[claim.start : claim.end] = b"\1" * (claim.end - claim.start)
-            kept.append(claim)
-    return sorted(kept)
+    """All pieces of personal data, in order. Where two overlap, both go, under the name of the longer."""
+    claims = sorted([*_ibans(text), *_cards(text), *_mails(text), *_phones(text)])
+    merged: list[Found] = []
+    for claim in claims:
+        if merged and claim.start < merged[-1].end:
+            merged[-1] = _both(merged[-1], claim)
+        else:
+            merged.append(claim)
+    return merged
 
 
 def is_card(digits: str) -> bool:
@@ -65,6 +65,11 @@ def is_iban(signs: str) -> bool:
     if len(signs) not in _IBAN_SIGNS or not (signs.isascii() and signs[:2].isalpha() and signs[2:4].isdecimal()):
         return False
     return int("".join(str(int(sign, 36)) for sign in signs[4:] + signs[:4])) % 97 == 1
+
+
+def _both(one: Found, other: Found) -> Found:
+    longer = max(one, other, key=lambda found: found.end - found.start)
+    return Found(one.start, max(one.end, other.end), longer.kind)
 
 
 def _cards(text: str) -> Iterator[Found]:
