@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's front door does not name it for type checkers
 
 from faults.wire import HEADER, Contracts, Value, of_the_house, wrapping
 
 Place: TypeAlias = tuple[str, int]
+T = TypeVar("T")
 _CLIENT: dict[str, str | int | float | bool] = {"metadata.recovery.strategy": "none", "reconnect.backoff.max.ms": 1000}
 _READER: dict[str, str | int | float | bool] = {
     **_CLIENT, "group.id": "checker", "enable.auto.commit": False, "isolation.level": "read_committed",
@@ -101,16 +109,32 @@ def _ends(admin: AdminClient, places: Sequence[Place]) -> dict[Place, tuple[int,
         answers = admin.list_offsets(asked, isolation_level=level)
         return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
 
-    stable, high = ask(IsolationLevel.READ_COMMITTED), ask(IsolationLevel.READ_UNCOMMITTED)
+    stable = _patiently(lambda: ask(IsolationLevel.READ_COMMITTED))
+    high = _patiently(lambda: ask(IsolationLevel.READ_UNCOMMITTED))
     return {place: (stable[place], high[place]) for place in places}
 
 
 def _committed(admin: AdminClient, groups: Sequence[str]) -> dict[str, dict[Place, int]]:
-    answers = {g: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(g)])[g] for g in groups}
-    return {
-        group: {(place.topic, place.partition): place.offset for place in answer.result().topic_partitions}
-        for group, answer in answers.items()
-    }
+    def ask() -> dict[str, dict[Place, int]]:
+        answers = {g: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(g)])[g] for g in groups}
+        return {
+            group: {(place.topic, place.partition): place.offset for place in answer.result().topic_partitions}
+            for group, answer in answers.items()
+        }
+
+    return _patiently(ask)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """A broker that has just come back cannot answer everything yet."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def _entries(bootstrap: str, ends: Mapping[Place, tuple[int, int]]) -> dict[str, tuple[Entry, ...]]:

@@ -1,0 +1,131 @@
+"""Which faults strike, when and whom: at random moments, while between 20 and 80 % of the work is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from faults.crew import Crew, Member
+from faults.traffic import Feeder, Watch
+from penstock.provision.broker import Broker
+
+EARLIEST, LATEST = 0.2, 0.8  # share of the runs that are over when a fault strikes
+_BEGIN, _HOLD = 0.22, 0.77  # the feeder stays inside with a margin
+_RATE = 40.0  # events/s while faults strike
+_WEIGHT = {"kill": 1, "broker SIGTERM": 3, "broker SIGKILL": 3, "SIGSTOP": 6}  # share of the traffic each kind gets
+_AT_ONCE = 0.15  # of the faults strike while the pipeline has not yet recovered from the one before
+_SESSION = 12.0  # s after which a silent member is put out of its group
+_PATIENCE = 90.0
+
+
+class Strike(NamedTuple):
+    """A fault that struck: `member` is the process, or None for the broker; `until` when it was undone (ms)."""
+
+    kind: str
+    member: Member | None
+    at: int
+    until: int
+    done: float
+    detail: str = ""
+
+
+@dataclass
+class Campaign:
+    """Carries the faults out and writes down what it did."""
+
+    crew: Crew
+    broker: Broker
+    feeder: Feeder
+    watch: Watch
+    random: Random
+    kills: int
+    strikes: list[Strike] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Feed a fifth of the events, strike, and return when all faults are over; the feeder is held below 80 %."""
+        total = len(self.feeder.bodies)
+        self.feeder.limit = int(total * _BEGIN)
+        self.feeder.start()
+        if not self.watch.wait(self.feeder.limit, _PATIENCE):
+            raise TimeoutError(
+                f"{len(self.watch.over)} of {total} runs are over before any fault\n{self.crew.report()}"
+            )
+        self.feeder.rate = _RATE
+        order = self._order()
+        each = (int(total * _HOLD) - self.feeder.limit) / sum(map(_WEIGHT.__getitem__, order))
+        for kind in order:
+            self._traffic(each * _WEIGHT[kind])
+            {"kill": self._kill, "broker SIGTERM": self._restart, "broker SIGKILL": self._crash,
+             "SIGSTOP": self._freeze}[kind]()  # fmt: skip
+            self._recover()
+
+    def _order(self) -> list[str]:
+        """Kills, and between them the broker's restart, later a freeze and its crash."""
+        order = ["kill"] * self.kills
+        for share, kind in ((0.85, "broker SIGKILL"), (0.55, "SIGSTOP"), (0.25, "broker SIGTERM")):
+            order.insert(int(self.kills * (share + self.random.uniform(-0.1, 0.1))), kind)
+        return order
+
+    def _traffic(self, events: float) -> None:
+        """Let more events in, and wait for a random moment while they flow."""
+        begun = self.feeder.sent
+        self.feeder.limit += int(events)
+        moment = begun + (self.feeder.limit - begun) * self.random.uniform(0.1, 0.7)
+        self._until(lambda: self.feeder.sent >= moment, "the feeder")
+
+    def _recover(self) -> None:
+        """Mostly wait until runs end again."""
+        if self.random.random() >= _AT_ONCE:
+            enough = min(len(self.watch.over) + 3, self.feeder.limit)
+            self._until(lambda: len(self.watch.over) >= enough, "the pipeline")
+
+    def _kill(self) -> None:
+        member = self._somebody()
+        self._note("kill", member, self.crew.kill(member))
+
+    def _restart(self) -> None:
+        at, old = _now(), self.broker.pid
+        self.broker.stop()
+        time.sleep(self.random.uniform(0.0, 2.0))
+        self.broker.start()
+        self._note("broker SIGTERM", None, at, f"pid {old} to {self.broker.pid}")
+
+    def _crash(self) -> None:
+        at, old = _now(), self.broker.pid
+        self.broker.kill()
+        self.broker.start()
+        self._note("broker SIGKILL", None, at, f"pid {old} to {self.broker.pid}")
+
+    def _freeze(self) -> None:
+        """Stop a step's process past its session; another takes over, and then the first one wakes up."""
+        member = self._somebody()
+        successor = Member(member.step, 1)
+        with self.crew.frozen(member) as at:
+            self.crew.start(successor)
+            time.sleep(_SESSION + 1.0)
+            self._until(lambda: successor in self.crew.ready(), f"{successor} to take over")
+            time.sleep(1.0)
+        self._note("SIGSTOP", member, at, f"{(_now() - at) / 1000:.0f} s, {successor.step}.{successor.slot} took over")
+
+    def _somebody(self) -> Member:
+        least = self.random.uniform(0.2, 1.0)
+        self._until(lambda: bool(self.crew.ready(least)), "anybody")
+        return self.random.choice(sorted(self.crew.ready(least)))
+
+    def _until(self, condition: Callable[[], bool], whom: str) -> None:
+        until = time.monotonic() + _PATIENCE
+        while not condition():
+            if time.monotonic() > until:
+                raise TimeoutError(f"waited {_PATIENCE:.0f} s for {whom}\n{self.crew.report()}")
+            time.sleep(0.01)
+
+    def _note(self, kind: str, member: Member | None, at: int, detail: str = "") -> None:
+        done = len(self.watch.over) / len(self.feeder.bodies)
+        self.strikes.append(Strike(kind, member, at, _now(), done, detail))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
