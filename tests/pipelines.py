@@ -48,6 +48,7 @@ class Ticker:
         self.now = 1_800_000_000.0
 
     def __call__(self) -> float:
+        """Seconds since the epoch."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -257,7 +258,7 @@ class Pipeline:
 
 
 def check_order(pipeline: Pipeline) -> None:
-    """What holds after every scenario: one end for each run or a person to wait for, nothing left over, no key twice."""
+    """What holds after every scenario: one end for each run or a person to wait for, nothing left, no key twice."""
     started = [event["run"] for event in pipeline.events("run_started")]
     assert len(started) == len(set(started))
     ends = [status["run"] for status in pipeline.statuses() if status["terminal"]]

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
 from penstock.provision import ports
 from penstock.provision.leash import Leashed
 
@@ -232,16 +234,12 @@ def _readyz(port: int) -> tuple[bool, str]:
 
 
 def _prime(bootstrap: str) -> None:
-    from confluent_kafka import Consumer, KafkaException, TopicPartition
-    from confluent_kafka.admin import AdminClient
-    from confluent_kafka.cimpl import NewTopic
-
+    """A young broker's coordinator answers nobody for a moment."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "prime"})
     for _ in range(20):
         try:
             consumer.committed([TopicPartition("prime", 0)], timeout=3)
             break
-        except KafkaException as e:
-            print(e)
+        except KafkaException:
             time.sleep(0.2)
     consumer.close()

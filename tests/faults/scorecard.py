@@ -80,10 +80,11 @@ class Scorecard:
         kinds = Counter(_kind(trace) for t in kills for trace in t.traces)
         back = sorted(t.recovery for t in kills if t.recovery is not None)
         names = Counter(finding.name for finding in self.verdict.findings)
+        seen = self.verdict
         lines = [
             f"seed {self.seed}   {self.events} events, {self.repeats} of them sent twice   {self.seconds:.0f} s",
             f"statuses    {_counts(self.verdict.statuses)}   late {self.verdict.late}",
-            f"seen        {self.verdict.records} records, {self.verdict.effects} effects, {self.verdict.repeats} repeats",
+            f"seen        {seen.records} records, {seen.effects} effects, {seen.repeats} repeats",
             f"kills       {len(kills)}, with evidence {self.counted}   ({_counts(kinds)})",
             f"recovery    kill to the step's next event: median {median(back):.1f} s, longest {back[-1]:.1f} s"
             if back else "recovery    none measured",

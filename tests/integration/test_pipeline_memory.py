@@ -24,8 +24,8 @@ def host() -> Iterator[Host]:
     """Makes pipelines, and takes them down."""
     made: list[Pipeline] = []
 
-    def make(text: str = DESK, **more: Any) -> Pipeline:
-        made.append(Pipeline(text, desk_cast(), **more))
+    def make(text: str = DESK, *, partitions: int = 1) -> Pipeline:
+        made.append(Pipeline(text, desk_cast(), partitions=partitions))
         return made[-1]
 
     yield make
@@ -114,7 +114,12 @@ def test_a_fallback_has_a_deadline_of_its_own(host: Host) -> None:
     """A command opens a round with a deadline of its own: what the first worker used up is not taken from it."""
     pipeline = host()
     pipeline.cast.told("read", "e0", Retry("busy", after=10.0), Reject((Reason("no"),)))
-    pipeline.cast.usually("second", lambda value, _: pipeline.clock.sleep(55.0) or value)
+
+    def slowly(value: dict[str, Any], _: object) -> dict[str, Any]:
+        pipeline.clock.sleep(55.0)
+        return value
+
+    pipeline.cast.usually("second", slowly)
     pipeline.send(*jobs(0.9))
     pipeline.settle()
 
@@ -346,7 +351,12 @@ def test_an_effect_that_needed_two_attempts(host: Host) -> None:
 def test_no_attempt_starts_after_the_deadline(host: Host) -> None:
     """A worker that fails until the deadline is over is not tried again, and the run has expired."""
     pipeline = host()
-    pipeline.cast.usually("second", lambda *_: pipeline.clock.sleep(61) or Retry("later"))
+
+    def too_late(*_: object) -> Retry:
+        pipeline.clock.sleep(61)
+        return Retry("later")
+
+    pipeline.cast.usually("second", too_late)
     pipeline.send(*jobs(0.9))
     pipeline.settle()
     pipeline.wait(10)
@@ -411,7 +421,7 @@ def test_the_same_event_twice(host: Host) -> None:
 
 
 def test_an_event_whose_memory_is_over_sends_no_second_effect(host: Host) -> None:
-    """A day later the same event is a new run; its effects are answered from the ledger for as long as it knows them."""
+    """A day later the same event is a new run; its effects are answered from the ledger while it knows them."""
     pipeline = host(DESK.replace("event_id: id,", "event_id: id, remember: {for: 1h, ids: 100},"))
     pipeline.send({"id": "e0", "number": 0.9})
     pipeline.settle()

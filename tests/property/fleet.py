@@ -1,4 +1,4 @@
-"""Several processes on the broker in memory, with everything that can befall them; what befalls is drawn from a seed."""
+"""Several processes on the broker in memory, and everything that can befall them, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 from contract.stage import CODEC, Stage, note
 from contract.worlds import MemoryWorld
+from penstock.contracts.address import Address
 from penstock.contracts.records import EVENT_MEMORY
 from penstock.errors import Abort, Fatal, Fenced, Unknown
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer, MemoryLog, MemoryProducer
-from penstock.runtime.ports import Address, Committed, Listener, Output
+from penstock.runtime.ports import Committed, Listener, Output
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Service, View
 from property.manual import ManualLanes, by_hand

@@ -17,7 +17,7 @@ MOST_HUNG = 64  # a step with so many threads that never return only looks alive
 T = TypeVar("T")
 
 
-class NoAnswer(TimeoutError):
+class NoAnswer(TimeoutError):  # noqa: N818 - named for what it says
     """The call did not answer in time; a TimeoutError of the call's own is none."""
 
 
@@ -40,8 +40,9 @@ async def awaited(answer: Any) -> Any:
 
 
 class Threads:
-    """Threads for blocking calls, `width` at once. `hung` counts those nobody waits for any more: they have others in
-    their place, since a thread cannot be stopped.
+    """Threads for blocking calls, `width` at once.
+
+    `hung` counts those nobody waits for any more: they have others in their place, since a thread cannot be stopped.
     """
 
     def __init__(self, name: str, width: int) -> None:

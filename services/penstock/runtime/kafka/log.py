@@ -95,7 +95,7 @@ class KafkaLog:
             ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=settings.CALL_TIMEOUT)
         except KafkaException as error:
             raise of_committed(error) from error
-        return ends[0] if ends else 0
+        return ends[0]
 
     def _count(self, topic: str) -> int:
         """`partitions`, asked once for a topic that is there."""
