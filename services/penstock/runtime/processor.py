@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.records import RUN_EVENT, RunEvent
+from penstock.contracts.records import RunEvent
 from penstock.errors import Halt, Poison
+from penstock.runtime import events
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
 from penstock.runtime.lanes import Finished, Lanes, Ticket
@@ -45,7 +46,7 @@ class Processor:
         self._sleep = sleep
         self._interval = interval
         self._codec = codec
-        self._encode_event = codec.encoder(RUN_EVENT)
+        self._encode_event = events.writer(codec)
         self._on_halt = on_halt
         self._log: Log = cluster.log()
         self.lanes = Lanes()
@@ -185,7 +186,8 @@ class Processor:
         if done.letter is not None and done.event is not None:
             share.letters.append((done.letter, done.event))
         self.transactions.records += 1
-        self.transactions.bytes += sum(len(output.value or b"") for output in outputs)
+        for output in outputs:
+            self.transactions.bytes += len(output.value or b"")
 
     def _encode(self, done: Done, runs: str, partition: int) -> list[Output]:
         outputs = [self._output(send, partition) for send in done.sends]
