@@ -91,6 +91,12 @@ class MemoryBroker:
         with self.lock:
             consumer.leave()
 
+    def displace(self, consumer: MemoryConsumer) -> None:
+        """Another process takes the member's place: its next call says Fenced."""
+        with self.lock:
+            consumer.leave()
+            consumer.displaced = True
+
     def store(self, output: Output, transaction: _Transaction | None) -> Address:
         """Append to a partition."""
         size = len(output.value or b"") + len(output.key or b"")
@@ -147,6 +153,7 @@ class MemoryConsumer:
         self._id = member
         self._positions: dict[int, int] = {}
         self._reached: dict[int, int] = {}
+        self.displaced = False
         self._expired = False
         self._group = broker.groups.setdefault(group, _Group(topic))
         self._group.members[member] = self
@@ -157,6 +164,7 @@ class MemoryConsumer:
         """See the port; `timeout` is not waited for."""
         del timeout
         with self._broker.lock:
+            self._check()
             self._rebalance()
             found: list[Record] = []
             for partition, position in sorted(self._positions.items()):
@@ -177,6 +185,7 @@ class MemoryConsumer:
     def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
         """See the port."""
         with self._broker.lock:
+            self._check()
             keys = {p: (self._group_id, self._topic, p) for p in partitions}
             self._broker.time_out(lambda transaction: not transaction.offsets.keys().isdisjoint(keys.values()))
             return {p: self._broker.offsets.get(key, Committed(-1, "")) for p, key in keys.items()}
@@ -206,6 +215,10 @@ class MemoryConsumer:
             del self._group.owner[partition]
         self._group.generation += 1
 
+    def _check(self) -> None:
+        if self.displaced:
+            raise Fenced(f"another member has this one's place in {self._group_id}")
+
     def _rebalance(self) -> None:
         if self._expired and self._id not in self._group.members:
             lost = sorted(self._positions)
@@ -227,6 +240,8 @@ class MemoryConsumer:
         fresh = sorted(p for p in target if p not in self._positions and p not in self._group.owner)
         if fresh:
             self._group.owner.update(dict.fromkeys(fresh, self._id))
+            for partition in fresh:
+                self._reached.pop(partition, None)
             self._positions.update(self._listener.assigned(self.committed(fresh)))
 
 

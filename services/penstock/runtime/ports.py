@@ -76,14 +76,15 @@ class Consumer(Protocol):
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """Up to `limit` records, waiting up to `timeout` s for the first; serves the listener.
 
-        Raises Halt when the topic or an offset is not what it was, Fatal when the client cannot go on.
+        Raises Halt when the topic or an offset is not what it was, Fenced when the client cannot go on as this member
+        (close it and take a new one), Fatal when none can.
         """
 
     def reached(self, partition: int) -> int:
         """The next offset to be read, behind markers and aborted records once the end was seen; -1 if unknown."""
 
     def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
-        """What the group has committed, waiting for transactions that are still open."""
+        """What the group has committed, waiting for transactions that are still open. Retriable, Fenced."""
 
     def member(self) -> Any:
         """Proof of membership for `Producer.send_offsets`, as of the last poll."""

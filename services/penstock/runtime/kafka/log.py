@@ -20,7 +20,7 @@ from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Record
 
 _POLL = 0.5
-_PATIENCE = 60  # polls without an answer
+_PATIENCE = 20  # polls without an answer: a third of the watchdog's patience
 _ANY_END = 0  # stop at the first end that is seen
 
 
