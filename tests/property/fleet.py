@@ -102,6 +102,9 @@ class Troubled:
         """See the port."""
         return self.broker.log()
 
+    def close(self) -> None:
+        """See the port."""
+
 
 @dataclass
 class Process:

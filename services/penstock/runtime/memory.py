@@ -81,6 +81,9 @@ class MemoryBroker:
         """A reader."""
         return MemoryLog(self)
 
+    def close(self) -> None:
+        """See `ports.Cluster`."""
+
     def append(self, output: Output) -> Address:
         """Write a record outside any transaction, as an upstream system does."""
         with self.lock:

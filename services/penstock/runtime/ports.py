@@ -143,7 +143,7 @@ class Log(Protocol):
         """How many partitions a topic has; 0 when there is no such topic."""
 
     def close(self) -> None:
-        """Give it up."""
+        """Give it up; a second time does nothing."""
 
 
 class Cluster(Protocol):
@@ -157,6 +157,9 @@ class Cluster(Protocol):
 
     def log(self) -> Log:
         """A reader."""
+
+    def close(self) -> None:
+        """Give up every reader that is still open."""
 
 
 Clock: TypeAlias = Callable[[], float]

@@ -18,6 +18,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
+from penstock.runtime import logs
 from penstock.runtime.kafka import settings
 from penstock.runtime.ports import TopicSpec
 
@@ -39,7 +40,8 @@ class KafkaAdmin:
 
     def __init__(self, connection: Mapping[str, str]) -> None:
         self._where = connection.get("bootstrap.servers", "?")
-        self._client = AdminClient(settings.admin(connection))
+        self._said = ""
+        self._client = AdminClient(settings.admin(connection), logger=logs.client(), error_cb=self._hear)
 
     def topics(self) -> Mapping[str, int]:
         """Every topic with its number of partitions; Unreached E203 when no broker answers."""
@@ -113,9 +115,16 @@ class KafkaAdmin:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
 
+    def _hear(self, error: KafkaError) -> None:
+        """A wrong password, for one, is only told here; that all are down tells nothing new."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._said = error.str()
+
     def _unreached(self, error: KafkaException) -> Mistake:
+        self._client.poll(0)
+        why = self._said or f"{error.args[0].str()} after {_TIMEOUT:.0f} s"
         return Unreached(
-            "E301", f"no Kafka broker answers at {self._where}", why=f"{error.args[0].str()} after {_TIMEOUT:.0f} s",
+            "E301", f"no Kafka broker answers at {self._where}", why=why,
             fix="start one with `penstock broker start`, or name yours with -b HOST:PORT",
         )  # fmt: skip
 
