@@ -56,13 +56,13 @@ class Envelope(NamedTuple):
 def parse(raw: bytes) -> Envelope:
     """Read the header's value; Poison(`bad_envelope`) when it is not one of ours."""
     try:
-        parts = raw.decode("ascii").split(" ")
-        version, run, event, task, item, source, attempt, round_, address, digest, deadline = parts
+        text = raw.decode("ascii")
+        version, run, event, task, item, source, attempt, round_, address, digest, deadline = text.split(" ")
         if len(raw) > _MAX:
             raise Poison("bad_envelope", f"envelope of {len(raw)} bytes, at most {_MAX} are read")
         if version != VERSION:
             raise Poison("bad_envelope", f"envelope version {version[:8]!r}, this build reads {VERSION}")
-        if "%" in raw.decode():
+        if "%" in text:
             event, item = unquote(event, errors="strict"), unquote(item, errors="strict")
         return Envelope(run, event, task, item, source, int(attempt), int(round_), address, digest, int(deadline))
     except ValueError as error:

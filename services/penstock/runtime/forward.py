@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.contracts.address import Address
 from penstock.contracts.envelope import HEADER, Envelope
 from penstock.contracts.identity import task_id
 from penstock.contracts.records import Spawned
@@ -16,7 +15,7 @@ from penstock.runtime.service import SAME, Send
 
 
 def forward(
-    routes: Routes, around: Envelope, address: Address, payload: bytes, value: Mapping[str, Any]
+    routes: Routes, around: Envelope, address: str, payload: bytes, value: Mapping[str, Any]
 ) -> tuple[list[Send], list[Spawned]]:
     """Records for every successor of a step that answered `around`'s message, and the tasks they begin.
 
@@ -25,7 +24,7 @@ def forward(
     """
     run, item, turn = around.run, around.item, around.round
     key = run.encode()
-    header = around.heir(routes.source, str(address))
+    header = around.heir(routes.source, address)
     sends: list[Send] = []
     spawned: list[Spawned] = []
     for route in routes.steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from penstock.runtime.service import Service
 from penstock.runtime.watchdog import Heart, watch
 
 _TICK = 0.2
+_SWITCH = 0.001  # s; after each of its calls the client waits so long for the interpreter while handlers are busy
 _STALE = 60.0  # s without a heartbeat after which /livez fails
 
 
@@ -106,6 +108,7 @@ class Host:
             self._prepared = True
             gc.freeze()  # what is loaded stays; and records live as long as a transaction, so look for cycles rarely
             gc.set_threshold(20_000, 50, 50)
+            sys.setswitchinterval(_SWITCH)
             hosting = self._hosting
             self._processor = Processor(
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
