@@ -44,6 +44,27 @@ def test_every_input_has_one_output(stage: Stage) -> None:
     assert {p: place.offset for p, place in stage.committed().items()} == dict.fromkeys(range(4), 125)
 
 
+def test_a_halt_takes_back_what_was_sent_ahead(stage: Stage) -> None:
+    """A service that halts in the middle of a large poll leaves nothing of it; the next process does it all."""
+
+    def answer(message: Message, _: View) -> Answer:
+        if message.value["at"] == 600:
+            raise Halt("enough")
+        return stage.answer_to(message)
+
+    stage.feed(range(800), partition=1)
+    halting = stage.processor(stage.service(answer, prompt=True))
+    stage.drive(lambda: bool(halting.halted), halting)
+    halting.turn()
+    halting.run(ended)
+
+    second = stage.processor(stage.echo(prompt=True))
+    stage.drive(lambda: stage.answered() >= 800, second)
+    second.run(ended)
+
+    assert stage.owed() == NOTHING_OWED
+
+
 def test_several_services_share_a_process(stage: Stage) -> None:
     """Two services of one process, each with its own group, answer every record once each."""
     stage.place("other", dict.fromkeys(range(4), Committed(0, "")))

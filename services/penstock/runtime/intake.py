@@ -16,7 +16,9 @@ from penstock.runtime.tracker import DEADLY, Tracker
 
 MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's metadata at any span
 MOST_SPAN = 100_000
-_BATCH = 500
+_BATCH = 2_000  # as many as a transaction takes
+_FEW = 50
+_TURN = 0.1  # s that opening what one poll brought may take
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
 _BEAT_EVERY = 10_000  # records of a changelog
@@ -56,6 +58,7 @@ class Intake:
         self._fresh: set[int] = set()
         self._backlog: dict[int, deque[Record]] = {}
         self._waiting = 0
+        self._batch = 500
         self._samples: dict[int, tuple[int, Future[Mapping[int, int]]]] = {}
         self._polled = 0.0
         self._owner: Owner | None = None
@@ -96,6 +99,11 @@ class Intake:
                 records.append(record)
         self.consumed += len(records)
         return records
+
+    def pace(self, count: int, seconds: float) -> None:
+        """Opening `count` records took so long: the next polls bring what is opened in a tenth of a second."""
+        if count >= _FEW:
+            self._batch = max(_FEW, min(_BATCH, int(count * _TURN / max(seconds, 0.001))))
 
     def fresh(self) -> list[int]:
         """Partitions that were just assigned: their death counter is committed before anything is dispatched."""
@@ -203,7 +211,7 @@ class Intake:
     def _poll(self, timeout: float) -> list[Record]:
         """Ask for as much as there is room for behind what waits already; now and then for one, to serve the group."""
         ready = self._ready() if self._waiting else 0
-        wanted = min(self._room() - ready, _BATCH) if self._waiting < _BATCH else 0
+        wanted = min(self._room() - ready, self._batch) if self._waiting < self._batch else 0
         now = self._clock()
         if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
             return []
@@ -226,7 +234,7 @@ class Intake:
 
     def _room(self) -> int:
         room = 4 * self.service.concurrency - self.in_flight
-        return max(room, _BATCH) if self.service.prompt and room > 0 else room
+        return max(room, self._batch) if self.service.prompt and room > 0 else room
 
     def _full(self, tracker: Tracker) -> bool:
         return len(tracker) >= MOST_INCOMPLETE or tracker.span >= MOST_SPAN

@@ -19,6 +19,7 @@ from penstock.runtime.watchdog import Heart
 
 _IDLE = 0.05  # s to wait for a record when nothing is going on
 _BUSY = 0.001  # s between looks when several services or running jobs want attention
+_AHEAD = 250  # records after which the client gets what came of them, to send it while the next are worked on
 _DRAIN = 2.0  # s that a rebalance waits for running jobs
 _PAUSE = 0.2  # s between calls to a broker that is away
 _SETTLED = 1.0  # s of silence after which a caught-up partition's offset is moved behind the markers
@@ -82,7 +83,8 @@ class Processor:
             self._last_news = now
         elif now - self._last_news > _SETTLED:
             self._tidy()
-        if self.transactions and (not news or self.transactions.full or now - self._last_commit >= self._interval):
+        due = not news or self.transactions.full or now - self._last_commit >= self._interval
+        if self.transactions and (due or self.transactions.begun):
             self._commit()
         return news
 
@@ -113,10 +115,14 @@ class Processor:
         timeout = _IDLE if alone and not self.transactions and not intake.in_flight else 0
         self._count_deaths(intake)
         records = intake.take(timeout)
-        now = int(self._clock() * 1000)
+        began = self._clock()
+        now = int(began * 1000)
         tickets: list[Ticket] = []
-        for record in records:
+        for number, record in enumerate(records, 1):
             self._open(intake, record, now, tickets)
+            if alone and number % _AHEAD == 0:
+                self.transactions.send_ahead()
+        intake.pace(len(records), self._clock() - began)
         if tickets:
             intake.in_flight += len(tickets)
             self.lanes.submit(tickets, intake.service.concurrency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from penstock.contracts.records import RunEvent
@@ -19,10 +19,14 @@ _PAUSE = 0.2  # s between attempts to reach a broker that is away
 
 @dataclass
 class Share:
-    """One partition's part of the next transaction; kept, encoded, until a transaction with it is committed."""
+    """One partition's part of the next transaction; kept, encoded, until a transaction with it is committed.
+
+    The first `sent` outputs are with the client already.
+    """
 
     epoch: int
     outputs: list[Output] = field(default_factory=list)
+    sent: int = 0
     letters: list[tuple[Output, RunEvent]] = field(default_factory=list)
     claims: list[Ticket] = field(default_factory=list)
     attempted: Committed | None = None
@@ -51,6 +55,8 @@ class Transactions:
         self.unknown = 0
         self.records = 0
         self.bytes = 0
+        self.begun = False
+        self._trouble: Abort | Unknown | Fenced | None = None
         self._cluster = cluster
         self._id = transactional_id
         self._clock = clock
@@ -81,6 +87,17 @@ class Transactions:
         if share is None:
             share = self._shares[key] = Share(epoch)
         return share
+
+    def send_ahead(self) -> None:
+        """Give the client what waits, so that it travels while the next records are worked on.
+
+        It begins the transaction: `commit` must come before the next poll, in which partitions may go.
+        """
+        if self._trouble is None:
+            try:
+                self._send(self._shares.values())
+            except (Abort, Unknown, Fenced) as error:
+                self._trouble = error  # for `commit`, where the same outputs are sent again
 
     def commit(self) -> list[Ticket]:
         """Write everything that waits; answers the claims that are now committed and may start.
@@ -118,6 +135,8 @@ class Transactions:
     def _discard(self, key: tuple[Intake, int]) -> None:
         """The partition went to somebody else, who does it again."""
         share = self._shares.pop(key)
+        if self.begun:
+            self._take_back()
         key[0].dropped += len(share.outputs)
         key[0].in_flight -= len(share.claims)
 
@@ -127,12 +146,11 @@ class Transactions:
                 share.outputs += intake.stores[partition].flush()
 
     def _write(self, parts: dict[tuple[Intake, int], Share]) -> None:
+        if (trouble := self._trouble) is not None:
+            self._trouble = None
+            raise trouble
         producer = self._producer
-        producer.begin()
-        produce = producer.produce
-        for share in parts.values():
-            for output in share.outputs:
-                produce(output)
+        self._send(parts.values())
         self._write_letters(parts)
         by_intake: dict[Intake, dict[int, Committed]] = {}
         for (intake, partition), share in parts.items():
@@ -146,6 +164,16 @@ class Transactions:
                     raise _Moved(str(error), intake) from error
                 raise
         producer.commit()
+
+    def _send(self, shares: Iterable[Share]) -> None:
+        if not self.begun:
+            self._producer.begin()
+            self.begun = True
+        produce = self._producer.produce
+        for share in shares:
+            for output in share.outputs[share.sent :]:
+                produce(output)
+            share.sent = len(share.outputs)
 
     def _write_letters(self, parts: dict[tuple[Intake, int], Share]) -> None:
         """Dead letters first; the events that name where they lie after them, in the same transaction."""
@@ -167,6 +195,7 @@ class Transactions:
         """Abort, and say what to try again."""
         self.aborted += 1
         self._aborts += 0 if error.rebalance else 1
+        self._over()
         try:
             self._producer.abort()
             if self._aborts >= _ABORTS_IN_A_ROW:
@@ -177,8 +206,24 @@ class Transactions:
             return {key: share for key, share in parts.items() if key[0] is not error.intake}
         return parts
 
+    def _take_back(self) -> None:
+        """What was sent ahead is not all ours any more."""
+        self._over()
+        try:
+            self._producer.abort()
+        except (Abort, Unknown, Fenced, Retriable) as error:
+            self._after_unknown(error)
+
+    def _over(self) -> None:
+        """No transaction is open: everything that waits is sent with the next."""
+        self.begun = False
+        self._trouble = None
+        for share in self._shares.values():
+            share.sent = 0
+
     def _after_unknown(self, error: PenstockError) -> None:
         self.unknown += 1
+        self._over()
         self._aborts = 0
         if isinstance(error, Fenced):
             now = self._clock()
@@ -233,6 +278,7 @@ class Transactions:
             intake.begin(partition)
             claims += share.claims
             del self._shares[key]
+        self._over()
         self.committed += 1
         self._aborts = self.records = self.bytes = 0
         return claims
