@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from penstock import Conflict, Merged, Vote, inline
 from penstock.cli.hosting import all_steps, kit_for, services
 from penstock.cli.plans import resolve
 from penstock.contracts import schemas
@@ -64,7 +65,9 @@ class Ticker:
 class Cast:
     """Actors: a handler `cast:NAME` does what it was told for an event and a turn, else what `usually` says.
 
-    `calls` counts the turns of each (name, event). A sink `cast:NAME` of kind sink keeps what it was sent in `sent`.
+    `calls` counts the turns of each (name, event). `cast:sink…` keeps what it was sent in `sent`; `cast:merge…` is a
+    merge function. Actors are async; they block a thread where the name ends in `_blocking`, and run on the loop's own
+    thread where it ends in `_inline`.
     """
 
     def __init__(self) -> None:
@@ -86,7 +89,9 @@ class Cast:
         module, _, name = path.partition(":")
         if module != "cast":
             return resolve(path)
-        return _sink(self, name) if name.startswith("sink") else self._actor(name)
+        if name.startswith("sink"):
+            return _sink(self, name)
+        return self._merge(name) if name.startswith("merge") else self._actor(name)
 
     def answer(self, name: str, event: str, *arguments: Any) -> Any:  # noqa: ANN401 - what it was told
         """One turn of an actor."""
@@ -101,10 +106,22 @@ class Cast:
         return line(*arguments) if callable(line) else line
 
     def _actor(self, name: str) -> Callable[[dict[str, Any], Any], Any]:
-        async def act(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - whatever a handler answers
+        def act(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - whatever a handler answers
             return self.answer(name, ctx.key, value, ctx)
 
-        return act
+        async def act_async(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - the same
+            return act(value, ctx)
+
+        if name.endswith("_inline"):
+            return inline(act)
+        return act if name.endswith("_blocking") else act_async
+
+    def _merge(self, name: str) -> Callable[[Sequence[Vote], Merged | Conflict], Any]:
+        def merge(votes: Sequence[Vote], concluded: Merged | Conflict) -> Any:  # noqa: ANN401 - the same
+            event = next(vote.value["id"] for vote in votes if vote.value is not None)
+            return self.answer(name, event, votes, concluded)
+
+        return merge
 
 
 def _sink(cast: Cast, name: str) -> type:
@@ -114,14 +131,23 @@ def _sink(cast: Cast, name: str) -> type:
         def __init__(self, settings: Mapping[str, Any]) -> None:
             del settings
 
-        async def send(self, effect: dict[str, Any], key: str) -> Sent:
+        async def send(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever a sink answers
+            return self._keep(effect, key)
+
+        def _keep(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - the same
             line = cast.answer(name, effect["id"], effect, key)
             if any(known == key for _, known, _ in cast.sent):
                 return Sent(duplicate=True)
             cast.sent.append((name, key, effect))
-            return line if isinstance(line, Sent) else Sent(reference="kept")
+            return Sent(reference="kept") if line is None else line
 
-    return Sink
+    class BlockingSink(Sink):
+        """The same, in a thread."""
+
+        def send(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - the same
+            return self._keep(effect, key)
+
+    return BlockingSink if name.endswith("_blocking") else Sink
 
 
 @cache
