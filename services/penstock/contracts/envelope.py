@@ -14,7 +14,7 @@ from penstock.errors import Poison
 HEADER = "penstock"
 VERSION = "1"
 _FIELDS = 11
-_MAX = 4_096  # an event id of 200 characters may take twelve bytes for each
+_MAX = 8_192  # an event id or item of 200 characters may take twelve bytes for each
 
 
 class Envelope(NamedTuple):
