@@ -32,6 +32,8 @@ from penstock.topology.compiler import compile_topology
 from penstock.topology.plan import Aggregator, Effect, Plan
 
 ROOT = Path(__file__).resolve().parents[1]
+DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
+DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
 _QUIET = 3  # idle turns in a row
 _PATIENCE = 20.0  # real seconds
 
@@ -122,6 +124,21 @@ class Cast:
             return self.answer(name, event, votes, concluded)
 
         return merge
+
+
+def scored(value: dict[str, Any], _: object = None) -> dict[str, Any]:
+    """A score that is the number itself."""
+    return {"id": value["id"], "number": value["number"], "score": value["number"], "label": "large"}
+
+
+def desk_cast() -> Cast:
+    """Actors of the desk: a score that is the number, and a second voice that agrees."""
+    cast = Cast()
+    cast.usually("read", scored)
+    cast.usually("read_simply", scored)
+    cast.usually("second", lambda value, _: {**value, "score": value["score"] / 2})
+    cast.usually("check", lambda *_: [])
+    return cast
 
 
 def _sink(cast: Cast, name: str) -> type:
@@ -226,6 +243,20 @@ class Pipeline:
         self.processor.lanes.close()
         self.processor = self._processor()
 
+    def hold(self, step: str) -> None:
+        """A step reads nothing from here on, as if its process were away."""
+        self._place(step, 1_000)
+
+    def resume(self, step: str) -> None:
+        """It reads on from the beginning, in a process of its own."""
+        self._place(step, 0)
+        self.kill()
+
+    def _place(self, step: str, offset: int) -> None:
+        topic = self.topics.step(step)
+        for partition in range(len(self.broker.topics[topic])):
+            self.broker.offsets[self.topics.group(step), topic, partition] = Committed(offset, "")
+
     def close(self) -> None:
         """Let the threads go."""
         self.processor.lanes.close()
@@ -283,6 +314,9 @@ class Pipeline:
         return self.values(self.topics.output(name))
 
 
+Host = Callable[..., Pipeline]
+
+
 def check_order(pipeline: Pipeline) -> None:
     """What holds after every scenario: one end for each run or a person to wait for, nothing left, no key twice."""
     started = [event["run"] for event in pipeline.events("run_started")]
@@ -300,7 +334,7 @@ def check_order(pipeline: Pipeline) -> None:
             left = pipeline.kept(name)
             assert all(state["closed"] and state["due"] for state in left.values()), left
         if isinstance(step, Effect):
-            assert all(entry["state"] == "recorded" or last[entry["run"]] != "succeeded"
+            assert all(entry["state"] == "recorded" or last.get(entry["run"]) != "succeeded"
                        for entry in pipeline.kept(name).values())  # fmt: skip
     keys = [key for _, key, _ in pipeline.cast.sent]
     assert len(keys) == len(set(keys)), "an effect was sent twice"

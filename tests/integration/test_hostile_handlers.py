@@ -12,12 +12,10 @@ import pytest
 
 from penstock import Conflict, Context, Escalate, Merged, Reason, Reject, Retry
 from penstock.effects.sinks import Sent
-from pipelines import ROOT, Cast, Pipeline, check_order, jobs
+from pipelines import DESK, Cast, Host, Pipeline, check_order, jobs
 
-DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
 WAYS = ["", "_blocking", "_inline"]
 
-Host = Callable[..., Pipeline]
 Act = Callable[..., Any]
 
 
