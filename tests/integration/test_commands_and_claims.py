@@ -37,6 +37,24 @@ steps:
   decisions: {kind: output, key: id}
 """
 
+FOUR = """
+pipeline: desk
+limits: {deadline: 1m, tasks: 60, cost: 0 USD}
+ingress: {contract: diagram.Job, event_id: id, to: [read, second, third, fourth]}
+steps:
+  read: {kind: worker, run: "cast:read", writes: diagram.Second, attempts: {max: 1, timeout: 5s}, to: [decide]}
+  second: {kind: worker, run: "cast:second", writes: diagram.Second, attempts: {max: 1, timeout: 5s}, to: [decide]}
+  third: {kind: worker, run: "cast:third", writes: diagram.Second, attempts: {max: 1, timeout: 5s}, to: [decide]}
+  fourth: {kind: worker, run: "cast:fourth", writes: diagram.Second, attempts: {max: 1, timeout: 5s}, to: [decide]}
+  decide:
+    kind: aggregator
+    of: [read, second, third, fourth]
+    merge: {policy: vote, field: label, min_agree: 4, tie: reject}
+    writes: diagram.Second
+    to: [decisions]
+  decisions: {kind: output, key: id}
+"""
+
 
 def again(pipeline: Pipeline, kind: str, step: str = "", /, **changed: object) -> None:
     """The first such event is written once more, with these fields changed."""
@@ -286,3 +304,50 @@ def test_an_effect_that_is_open_at_the_end_is_named(host: Host) -> None:
 
     assert pipeline.ends() == {"e0": "expired"}
     assert [doubt.partition(":")[0] for doubt in pipeline.statuses()[-1]["in_doubt"]] == ["file"]
+
+
+def test_a_join_of_large_branches_survives_a_restart(host: Host) -> None:
+    """What it keeps is larger than any payload may be; a process that comes after reads it all the same."""
+    pipeline = host(FOUR)
+    pipeline.hold("fourth")
+    for name in ("read", "second", "third", "fourth"):
+        pipeline.cast.usually(name, lambda value, _: {**scored(value), "label": "a" * 190_000})
+    pipeline.send(*jobs(0.9))
+    pipeline.settle()
+    assert pipeline.ends() == {}
+    pipeline.resume("fourth")
+    pipeline.settle()
+
+    assert pipeline.ends() == {"e0": "succeeded"}
+    check_order(pipeline)
+
+
+def test_a_branch_too_large_to_wait_is_missing(host: Host) -> None:
+    """Three branches at their limit do not fit into one record of the changelog: the third is missing, and why."""
+    pipeline = host(FOUR)
+    pipeline.hold("fourth")
+    for name in ("read", "second", "third", "fourth"):
+        pipeline.cast.usually(name, lambda value, _: {**scored(value), "label": "a" * 250_000})
+    pipeline.send(*jobs(0.9))
+    pipeline.settle()
+    pipeline.resume("fourth")
+    pipeline.settle()
+
+    assert pipeline.ends() == {"e0": "rejected"}
+    reasons = pipeline.statuses()[-1]["reasons"]
+    assert [reason["code"] for reason in reasons][:2] == ["too_few_votes", "branch_missing"]
+    assert "too many to keep" in reasons[1]["message"]
+    check_order(pipeline)
+
+
+def test_a_payload_at_its_limit_can_be_approved(host: Host) -> None:
+    """The decision that carries it is larger, and goes through."""
+    pipeline = host()
+    pipeline.cast.usually("read", lambda value, _: {**scored(value), "label": "a" * 262_080})
+    pipeline.send(*jobs(0.3))
+    pipeline.settle()
+    pipeline.decide("approve")
+    pipeline.settle()
+
+    assert pipeline.ends() == {"e0": "resolved_by_human"}
+    check_order(pipeline)
