@@ -351,3 +351,18 @@ def test_a_payload_at_its_limit_can_be_approved(host: Host) -> None:
 
     assert pipeline.ends() == {"e0": "resolved_by_human"}
     check_order(pipeline)
+
+
+def test_the_memory_of_events_is_bounded(host: Host) -> None:
+    """At most so many ids, and the one that was seen last is forgotten last."""
+    pipeline = host(DESK.replace("event_id: id,", "event_id: id, remember: {for: 24h, ids: 3},"))
+    pipeline.hold("read")
+    for name in ["a", "b", "c", "d", "e", "f"]:
+        pipeline.send({"id": name, "number": 0.9})
+        pipeline.settle()
+
+    assert list(pipeline.kept("ingress")) == ["d", "e", "f"]
+    pipeline.send({"id": "d", "number": 0.9}, {"id": "c", "number": 0.9})
+    pipeline.settle()
+    assert [event["event"] for event in pipeline.events("duplicate")] == ["d"]
+    assert list(pipeline.kept("ingress")) == ["e", "f", "c"]

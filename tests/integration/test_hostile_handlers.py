@@ -297,6 +297,19 @@ def test_whatever_a_check_lists_rejects(host: Host, said: object, code: str) -> 
     assert pipeline.events("task_dead", "check-decision")[0]["outcome"] == "rejected"
 
 
+@pytest.mark.parametrize("way", ["", "_blocking"])
+def test_nobody_presses_control_c_inside_a_handler(host: Host, way: str) -> None:
+    """Signals go to the main thread; a KeyboardInterrupt anywhere else is an exception like any other."""
+    name = f"read{way}"
+    pipeline = host(read=name)
+    pipeline.cast.told(name, "e0", throws(KeyboardInterrupt))
+    pipeline.send(*jobs(0.9))
+    pipeline.settle()
+
+    assert pipeline.ends() == {"e0": "succeeded_by_fallback"}
+    unharmed(pipeline)
+
+
 def test_a_check_may_not_spend(host: Host) -> None:
     """A gate declares no cost, so the compiled bound leaves it none."""
     pipeline = host()
