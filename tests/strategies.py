@@ -241,3 +241,15 @@ envelopes = st.builds(
     deadline=st.integers(0, 2**53),
 )
 gaps = st.one_of(st.just(1), st.integers(1, 300), st.integers(1, 2**40))
+
+# --- whole runs ---------------------------------------------------------------------------------------------------
+
+ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank")
+lines = st.lists(
+    st.sampled_from(["good", "good", "retry", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]),
+    min_size=1,
+    max_size=3,
+)
+scripts = st.fixed_dictionaries({}, optional=dict.fromkeys(ACTORS, lines))
+scores = st.sampled_from([0.9, 0.9, 0.3, 1.5, -1.0])
+doings = st.lists(st.sampled_from(["approve", "reject", "kill", "pause", "again"]), max_size=8)

@@ -31,6 +31,7 @@ def test_a_person_is_asked_where_no_join_can_do_without() -> None:
     assert next_rung(ladder, "rejected", [*used, ask_name("other")], 2) == Ask("gate")
     assert next_rung(ladder, "rejected", [*used, ask_name("other")], 1) == End("rejected")
     assert next_rung(ladder, "rejected", used, 0) == End("rejected")
+    assert next_rung(ladder, "escalated", [], 1) == Ask("gate")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_person_is_asked_where_no_join_can_do_without() -> None:
         ("failed", Fall("simply")),
         ("rejected", Fall("simply")),
         ("conflict", Fall("simply")),
-        ("escalated", Ask("gate")),
+        ("escalated", Missing((("join", "branch"),))),
         ("expired", End("expired")),
         ("in_doubt", End("failed")),
         ("", Fall("simply")),
@@ -47,7 +48,7 @@ def test_a_person_is_asked_where_no_join_can_do_without() -> None:
     ],
 )
 def test_what_an_outcome_skips(outcome: str, rung: object) -> None:
-    """An escalation goes straight to a person; after the deadline, or in doubt, nothing is tried."""
+    """An escalation wants no fallback; after the deadline, or in doubt, nothing is tried."""
     assert next_rung(ALL, outcome, [], 1) == rung
 
 
