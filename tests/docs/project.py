@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,10 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
+
 from docs.pages import Command
 
 _PATIENCE = 40.0  # s for a command that stays to say that it is ready, or for an answer to come
+_DRAIN = 30.0  # s; the longest drain is 20
 _LOOK = 0.1
+_NAME = re.compile(r"^pipeline: ([\w-]+)$", re.MULTILINE)
 _LOOKS = ("cat ", "sort ", "tail ", "curl ", "penstock review list", "penstock review show", "python look.py")
 
 
@@ -49,11 +54,16 @@ class Project:
             time.sleep(_LOOK)
 
     def close(self) -> None:
-        """End what was started, as Ctrl-C would; the longest drain is 20 s."""
+        """End what was started, as Ctrl-C would, and leave the broker as it was for the next page."""
         for process in self.running:
             process.terminate()
         for process in self.running:
-            process.wait(30)
+            process.wait(_DRAIN)
+        client = AdminClient({"bootstrap.servers": self.bootstrap})
+        names = {found[1] for path in self.folder.glob("topology/*.yaml") if (found := _NAME.search(path.read_text()))}
+        gone = [topic for topic in client.list_topics(timeout=10).topics if topic.partition(".")[0] in names]
+        for future in client.delete_topics(gone).values() if gone else ():
+            future.result(10)
 
     def _run(self, text: str) -> tuple[int, str]:
         done = subprocess.run(

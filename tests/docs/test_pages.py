@@ -16,8 +16,9 @@ from penstock.cli import COMMANDS
 from penstock.cli.group import Lazy
 from penstock.provision.broker import Broker
 
-FOLLOWED = [page for page in PAGES if page.parent.name == "docs" and any(b.language == "console" for b in blocks(page))]
-LONGEST = 150
+DOCS = ROOT / "docs"
+FOLLOWED = [page for page in PAGES if page.parent == DOCS and any(b.language == "console" for b in blocks(page))]
+LONGEST = 180
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CALL = re.compile(r"(?<![\w./-])penstock((?: [\w.:/=<>{}\[\]|,*-]+)+)")
@@ -92,8 +93,8 @@ def _exists(words: list[str], where: str) -> None:
 
 
 def test_pages_are_short() -> None:
-    """No page of docs/ has more than 150 lines of its own; tables that are generated do not count."""
-    pages = (page for page in PAGES if page.parent.name == "docs")
+    """No page of docs/ has more than 180 lines of its own; tables that are generated do not count."""
+    pages = (page for page in PAGES if page.parent == DOCS)
     own = {page.name: len(_written(page).splitlines()) for page in pages}
 
     assert {name: count for name, count in own.items() if count > LONGEST} == {}
