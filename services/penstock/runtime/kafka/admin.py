@@ -27,7 +27,8 @@ _PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a mom
 _SOON = 2.0  # s; the first question about any group makes a young cluster build its offsets topic, and is not answered
 _EARLY = frozenset(  # the answers of a cluster that is not done with what it was told; not all are marked retriable
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_COORDINATOR,
-     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART,
+     KafkaError._NOENT}
 )  # fmt: skip
 T = TypeVar("T")
 
