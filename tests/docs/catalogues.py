@@ -1,16 +1,16 @@
 """`python -m tests.docs.catalogues`: writes the tables in the documentation that are read off the code.
 
-A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; with `--check` nothing is written, and a stale one is
-named.
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`. With `--check` nothing is written, and pages with
+stale tables are named.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "services")]
@@ -104,7 +104,9 @@ def _keys() -> Iterator[str]:
         raise AssertionError("tests/docs/keys.py does not know every kind of step")
     for part, known, grammar in parts:
         if differs := set(known) ^ set(grammar):
-            raise AssertionError(f"tests/docs/keys.py and the grammar differ about {part}: {', '.join(sorted(differs))}")
+            raise AssertionError(
+                f"tests/docs/keys.py and the grammar differ about {part}: {', '.join(sorted(differs))}"
+            )
         yield f"**{part[0].upper()}{part[1:]}**"
         yield ""
         yield from _table(("key", "where left out", "says"), ((f"`{n}`", _bold(k), k.says) for n, k in known.items()))
@@ -124,7 +126,10 @@ def _codes() -> Iterator[str]:
 def _exit_codes() -> Iterator[str]:
     rows = (
         (0, "done"),
-        (errors.Mistake.exit_code, "it ran and the answer is no: the file is wrong, the broker does not run, a step halted"),
+        (
+            errors.Mistake.exit_code,
+            "it ran and the answer is no: the file is wrong, the broker does not run, a step halted",
+        ),
         (end.WRONG_USE, "wrong use of the command"),
         (errors.Unreached.exit_code, "a broker or a mirror did not answer: trying again may help"),
         (errors.Refused.exit_code, "refused: not permitted, destructive without a yes, not on offer"),
@@ -167,15 +172,16 @@ def _properties() -> Iterator[str]:
 def _topics() -> Iterator[str]:
     plan = compile_file(ROOT / "topology" / "triage.yaml")
     found: dict[str, str] = {}
+    steps = {name for name, step in plan.steps.items() if step.kind != "output"}
     for topic in topics_of(plan, 4):
-        found.setdefault(_general(topic.name.removeprefix(plan.pipeline), list(plan.steps)), _kept(topic.config))
+        found.setdefault(_general(topic.name.removeprefix(plan.pipeline), steps), _kept(topic.config))
     if differs := set(found) ^ set(TOPICS):
         raise AssertionError(f"TOPICS and `apply` differ: {', '.join(sorted(differs))}")
     rows = ((f"`{name}`", key, found[name], writers, readers) for name, (writers, readers, key) in TOPICS.items())
     yield from _table(("topic", "key", "kept", "written by", "read by"), rows)
 
 
-def _general(name: str, steps: list[str]) -> str:
+def _general(name: str, steps: set[str]) -> str:
     if name.startswith(".out."):
         return "p.out.{output}"
     first, *rest = name.removeprefix(".").split(".")
@@ -195,11 +201,11 @@ def _filled(sentence: str) -> str:
     return re.sub(r"\{[^}]*\}", "…", sentence)
 
 
-def _table(head: Sequence[str], rows: Any) -> Iterator[str]:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield "|" + "---|" * len(head)
     for row in rows:
-        cells = (str(cell).replace("|", "\\|").replace("<", "&lt;") for cell in row)
+        cells = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in row)
         yield f"| {' | '.join(cells)} |"
 
 

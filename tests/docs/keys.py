@@ -21,7 +21,9 @@ _SETTINGS = Key("none", "a free mapping, given to the handler when it is made")
 _END = Key("never", "it is an end")
 
 FILE: Final = {
-    "pipeline": Key(NEEDED, "its name, in front of every topic and group: a letter, then up to 39 of `a-z`, `0-9` and `-`"),
+    "pipeline": Key(
+        NEEDED, "its name, in front of every topic and group: a letter, then up to 39 of `a-z`, `0-9` and `-`"
+    ),
     "description": Key("none", "a sentence for people; no part of the digest"),
     "limits": Key(NEEDED, "what one run may use; a graph that could use more is refused"),
     "reviews": Key("one, for 24h", "how people are asked"),
@@ -41,7 +43,9 @@ REVIEWS: Final = {
 INGRESS: Final = {
     "contract": Key(NEEDED, "of the records in `p.in`"),
     "event_id": Key(NEEDED, "a text field by which an event is known again"),
-    "remember": Key("24h, 2,000,000", "`{for: 24h, ids: 2_000_000}`: how long and how many events of a partition are known"),
+    "remember": Key(
+        "24h, 2,000,000", "`{for: 24h, ids: 2_000_000}`: how long and how many events of a partition are known"
+    ),
     "to": Key(NEEDED, "the workers it leads to"),
 }
 STEP: Final = {
@@ -94,7 +98,9 @@ STEP: Final = {
 ATTEMPTS: Final = {
     "max": Key("see the step", "attempts, 1 to 100"),
     "timeout": Key("see the step", "of one attempt, 1ms to 1h"),
-    "backoff": Key("[200ms, 2s]", "the pauses between, each at most 10s; the last one repeats, and all vary by a fifth"),
+    "backoff": Key(
+        "[200ms, 2s]", "the pauses between, each at most 10s; the last one repeats, and all vary by a fifth"
+    ),
 }
 ON_REJECT: Final = {
     "reruns": Key("0", "not there yet: only 0 is taken"),

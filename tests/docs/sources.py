@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock import errors
+from penstock.errors import Conflict, Mistake, Refused, TimedOut, Unreached
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "services" / "penstock"
 _CODE = re.compile(r"[ET]\d{3}")
 _MAKERS = {"refuse", "kind"}  # local names for what makes a mistake
-_MISTAKES = {kind.__name__: kind for kind in (errors.Mistake, *errors.Mistake.__subclasses__())}
+_MISTAKES: dict[str, type[Mistake]] = {
+    kind.__name__: kind for kind in (Mistake, Unreached, Refused, Conflict, TimedOut)
+}
 # Sentences that the code puts together from parts, where no constant can be read off it.
 _PUT_TOGETHER = {
     "E302": "the cluster refused what an administrator asks",
@@ -60,7 +62,9 @@ def reasons() -> set[str]:
 def figures() -> list[tuple[str, str]]:
     """What the loop counts by itself: the name and sentence of every figure that is read at a scrape."""
     tree = ast.parse((SOURCES / "runtime" / "host.py").read_text(encoding="utf-8"))
-    yields = (node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple))
+    yields = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple)
+    )
     return [(str(ast.literal_eval(part.elts[0])), str(ast.literal_eval(part.elts[1]))) for part in yields]
 
 
@@ -70,11 +74,17 @@ def _calls(path: Path) -> Iterator[ast.Call]:
 
 
 def _name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return (
+        call.func.id
+        if isinstance(call.func, ast.Name)
+        else call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else ""
+    )
 
 
 def _exit(call: ast.Call, code: str) -> int:
-    kind = _MISTAKES.get(_name(call), errors.Mistake)
+    kind = _MISTAKES.get(_name(call), Mistake)
     return {"E301": 4, "E302": 4, "E901": 2, "E999": 70}.get(code, kind.exit_code)
 
 
