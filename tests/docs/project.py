@@ -14,10 +14,12 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 from docs.pages import Command
+from penstock.provision import ports
 
 _PATIENCE = 40.0  # s for a command that stays to say that it is ready, or for an answer to come
 _DRAIN = 30.0  # s; the longest drain is 20
 _LOOK = 0.1
+_PORT = "9474"  # the one that pages show for health; a free one is taken in its place
 _NAME = re.compile(r"^pipeline: ([\w-]+)$", re.MULTILINE)
 _LOOKS = ("cat ", "sort ", "tail ", "curl ", "penstock review list", "penstock review show", "python look.py")
 
@@ -29,6 +31,7 @@ class Project:
     folder: Path
     bootstrap: str
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    port: int = field(default_factory=ports.pick)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Save files as an editor would."""
@@ -67,14 +70,14 @@ class Project:
 
     def _run(self, text: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["/bin/bash", "-c", text], cwd=self.folder, env=self._environment(), timeout=_PATIENCE, check=False,
+            ["/bin/bash", "-c", text.replace(_PORT, str(self.port))], cwd=self.folder, env=self._environment(), timeout=_PATIENCE, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout.decode()
 
     def _beside(self, command: Command) -> str:
         log = self.folder / f"output-{len(self.running)}.txt"
-        text = f"exec {command.text.removesuffix('&')}"
+        text = f"exec {command.text.removesuffix('&')}".replace(_PORT, str(self.port))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["/bin/bash", "-c", text], cwd=self.folder, env=self._environment(), stdout=output, stderr=output
