@@ -61,7 +61,10 @@ class Project:
         for process in self.running:
             process.terminate()
         for process in self.running:
-            process.wait(_DRAIN)
+            try:
+                process.wait(_DRAIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
         client = AdminClient({"bootstrap.servers": self.bootstrap})
         names = {found[1] for path in self.folder.glob("topology/*.yaml") if (found := _NAME.search(path.read_text()))}
         gone = [topic for topic in client.list_topics(timeout=10).topics if topic.partition(".")[0] in names]
@@ -70,18 +73,16 @@ class Project:
 
     def _run(self, text: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["/bin/bash", "-c", text.replace(_PORT, str(self.port))], cwd=self.folder, env=self._environment(), timeout=_PATIENCE, check=False,
+            self._shell(text), cwd=self.folder, env=self._environment(), timeout=_PATIENCE, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout.decode()
 
     def _beside(self, command: Command) -> str:
         log = self.folder / f"output-{len(self.running)}.txt"
-        text = f"exec {command.text.removesuffix('&')}".replace(_PORT, str(self.port))
+        call = self._shell(f"exec {command.text.removesuffix('&')}")
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["/bin/bash", "-c", text], cwd=self.folder, env=self._environment(), stdout=output, stderr=output
-            )
+            process = subprocess.Popen(call, cwd=self.folder, env=self._environment(), stdout=output, stderr=output)
         self.running.append(process)
         until = time.monotonic() + _PATIENCE
         while not command.begins(log.read_text(encoding="utf-8")):
@@ -89,6 +90,9 @@ class Project:
                 return f"printed\n{log.read_text(encoding='utf-8')}"
             time.sleep(_LOOK)
         return ""
+
+    def _shell(self, text: str) -> list[str]:
+        return ["/bin/bash", "-c", text.replace(_PORT, str(self.port))]
 
     def _environment(self) -> dict[str, str]:
         state = str(self.folder / ".state")
