@@ -68,7 +68,7 @@ TOPICS: Final = {
     "p.decisions": ("the desk", "gates, by address", "review id"),
     "p.plans": ("nobody yet", "nobody yet", "digest"),
     "p.{step}": ("the steps before it; the supervisor's commands", "that step", "run id"),
-    "p.{step}.dlq": ("that step, the supervisor and ingress too", "the desk and fallbacks, by address", "original key"),
+    "p.{step}.dlq": ("that step; ingress and supervisor have one too", "the desk, by address", "original key"),
     "p.{step}.state": ("joins, effects, ingress, supervisor", "the same, when they get a partition", "state key"),
     "p.out.{output}": ("the step before it", "downstream systems", "the declared field"),
 }
