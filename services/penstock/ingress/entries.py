@@ -34,7 +34,7 @@ def entries(lines: Iterable[str], ingress: Ingress, codec: Codec, source: str) -
 def _entry(line: str, ingress: Ingress, codec: Codec, known: set[str], place: Place) -> Entry:
     try:
         value = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Mistake("E340", "a line is not JSON", why=str(error)[:200], fix="write one JSON object a line",
                       place=place) from error  # fmt: skip
     if not isinstance(value, dict):

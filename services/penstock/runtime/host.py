@@ -119,6 +119,8 @@ class Host:
             self._log.info("stopped")
         except BaseException as error:  # noqa: BLE001 - the thread's border: the main thread raises it
             self._failure = error
+        finally:
+            self._cluster.close()
 
     def _halted(self, service: Service, halt: Halt) -> None:
         self._log.error("halted", step=service.step, why=str(halt))
