@@ -33,11 +33,15 @@ REASONS: Final = {
     "bad_check": "a check in Python answered something that is no series of reasons",
     "bad_envelope": "the `penstock` header is missing, damaged or of another version",
     "bad_event_id": "the event id is not 1 to 200 printable characters",
+    "bad_merge": "an exception came out of a merge function",
+    "bad_sink": "a sink answered something that leaves open whether the effect happened",
     "branch_missing": "a branch of a join did not come, with the reason why",
+    "decision_gone": "the decision that a gate was sent to read was taken by retention",
     "empty": "a record without a value",
     "event_id_reused": "a known event id with another body",
     "exception": "an exception came out of a handler: its class and message",
     "expired": "no attempt, and no effect, begins after the run's deadline",
+    "in_doubt": "an effect was claimed, nobody knows what came of it, and it may not be repeated",
     "input_gone": "what a fallback should read was taken by retention",
     "invalid_input": "the handler's model refuses what the contract allows",
     "invalid_output": "a handler's answer does not fit the contract, or an output's key is empty",
@@ -50,7 +54,7 @@ REASONS: Final = {
     "split_vote": "the branches of a vote differ, and too few agree",
     "timeout": "an attempt took longer than it may",
     "too_few_votes": "fewer branches came than have to agree",
-    "too_large": "a record of more bytes than travel inline",
+    "too_large": "a record of more bytes than travel inline, or a branch that cannot be kept beside the others",
     "undecodable": "no Avro value, or a damaged one",
     "unknown": "no reason was given",
     "unnamed": "a handler gave a text where a `Reason` was expected",
@@ -72,6 +76,10 @@ TOPICS: Final = {
     "p.{step}.state": ("joins, effects, ingress, supervisor", "the same, when they get a partition", "state key"),
     "p.out.{output}": ("the step before it", "downstream systems", "the declared field"),
 }
+
+
+class Differs(Exception):  # noqa: N818 - named for what it says
+    """A sentence written here is missing, or stands for something that is gone."""
 
 
 def tables() -> dict[str, Callable[[], Iterator[str]]]:
@@ -101,12 +109,10 @@ def _keys() -> Iterator[str]:
         ("merge, of an aggregator", keys.MERGE, wanted.MERGE),
     ]
     if keys.STEP.keys() != wanted.STEP.keys():
-        raise AssertionError("tests/docs/keys.py does not know every kind of step")
+        raise Differs("tests/docs/keys.py does not know every kind of step")
     for part, known, grammar in parts:
         if differs := set(known) ^ set(grammar):
-            raise AssertionError(
-                f"tests/docs/keys.py and the grammar differ about {part}: {', '.join(sorted(differs))}"
-            )
+            raise Differs(f"tests/docs/keys.py and the grammar differ about {part}: {', '.join(sorted(differs))}")
         yield f"**{part[0].upper()}{part[1:]}**"
         yield ""
         yield from _table(("key", "where left out", "says"), ((f"`{n}`", _bold(k), k.says) for n, k in known.items()))
@@ -160,7 +166,7 @@ def _metrics() -> Iterator[str]:
 
 def _reasons() -> Iterator[str]:
     if differs := sources.reasons() ^ set(REASONS):
-        raise AssertionError(f"REASONS and the code differ: {', '.join(sorted(differs))}")
+        raise Differs(f"REASONS and the code differ: {', '.join(sorted(differs))}")
     yield from _table(("code", "means"), ((f"`{code}`", says) for code, says in REASONS.items()))
 
 
@@ -176,7 +182,7 @@ def _topics() -> Iterator[str]:
     for topic in topics_of(plan, 4):
         found.setdefault(_general(topic.name.removeprefix(plan.pipeline), steps), _kept(topic.config))
     if differs := set(found) ^ set(TOPICS):
-        raise AssertionError(f"TOPICS and `apply` differ: {', '.join(sorted(differs))}")
+        raise Differs(f"TOPICS and `apply` differ: {', '.join(sorted(differs))}")
     rows = ((f"`{name}`", key, found[name], writers, readers) for name, (writers, readers, key) in TOPICS.items())
     yield from _table(("topic", "key", "kept", "written by", "read by"), rows)
 
@@ -224,7 +230,12 @@ def main(*, check: bool) -> int:
     stale = []
     for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = page.read_text(encoding="utf-8")
-        if (fresh := renewed(text)) != text:
+        try:
+            fresh = renewed(text)
+        except Differs as error:
+            sys.stderr.write(f"{page.name}: {error}\n")
+            return 1
+        if fresh != text:
             stale.append(page.relative_to(ROOT).as_posix())
             if not check:
                 page.write_text(fresh, encoding="utf-8")

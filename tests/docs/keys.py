@@ -75,7 +75,10 @@ STEP: Final = {
         "kind": Key(NEEDED, "`aggregator`"),
         "of": Key(NEEDED, "its branches: exactly the steps that lead to it"),
         "merge": Key(NEEDED, "the policy; see [Joins](joins.md) and below"),
-        "wait": Key("the rest of the deadline", "how long it waits after the first branch came"),
+        "wait": Key(
+            "until no branch can come",
+            "how long it waits after the first branch came, at most the rest of the deadline",
+        ),
         "writes": Key(NEEDED, "the contract of what it makes"),
         "review": Key("false", "whether a person is asked about a conflict; `tie: review` says the same"),
         "to": _TO,
