@@ -2,8 +2,9 @@
 
 A line that is nothing but a path in backticks names the file that the block below it becomes. In a `console` block a
 line that begins with `$` is run, and what follows it is what it prints: `…` stands for anything within a line, and a
-line that is nothing but `…` for any number of lines. A command ends with 0 unless `# exit N` stands behind it. Blocks
-of `sh` are shown and not run. `<!-- continues PAGE -->` begins with the files of another page.
+line that is nothing but `…` for any number of lines. A command ends with 0 unless `# exit N` stands behind it, or
+`# refused`, which is anything else. Blocks of `sh` are shown and not run. `<!-- continues PAGE -->` begins with the
+files of another page.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ class Command:
     expected: str
     line: int
 
-    @property
-    def code(self) -> int:
-        """The exit code it should end with."""
+    def ends(self, code: int) -> bool:
+        """Whether it should end with this exit code."""
+        if self.text.endswith("# refused"):
+            return code != 0
         found = _EXIT.search(self.text)
-        return int(found[1]) if found else 0
+        return code == (int(found[1]) if found else 0)
 
     @property
     def stays(self) -> bool:

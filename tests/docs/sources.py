@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.errors import Conflict, Mistake, Refused, TimedOut, Unreached
+from penstock import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "services" / "penstock"
 _CODE = re.compile(r"[ET]\d{3}")
 _MAKERS = {"refuse", "kind"}  # local names for what makes a mistake
-_MISTAKES: dict[str, type[Mistake]] = {
-    kind.__name__: kind for kind in (Mistake, Unreached, Refused, Conflict, TimedOut)
+_MISTAKES = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.Mistake)
 }
 # Sentences that the code puts together from parts, where no constant can be read off it.
 _PUT_TOGETHER = {
     "E302": "the cluster refused what an administrator asks",
+    "E306": "a topic is not as the plan needs it",
     "E310": "there is no review “…”, or several begin like that",
     "E900": "a step halted, or the process cannot go on; the sentence says why",
     "E342": "a line has no event id that can be used",
@@ -84,7 +85,7 @@ def _name(call: ast.Call) -> str:
 
 
 def _exit(call: ast.Call, code: str) -> int:
-    kind = _MISTAKES.get(_name(call), Mistake)
+    kind = _MISTAKES.get(_name(call), errors.Mistake)
     return {"E301": 4, "E302": 4, "E901": 2, "E999": 70}.get(code, kind.exit_code)
 
 

@@ -80,8 +80,11 @@ def test_commands_have_their_answers_and_exit_codes(page: Path) -> None:
 
     first, second = commands(console)
 
-    assert (first.text, first.expected, first.code) == ("one \\\n    more", "first\n…", 0)
-    assert (second.expected, second.code) == ("", 3)
+    assert (first.text, first.expected) == ("one \\\n    more", "first\n…")
+    assert [first.ends(0), first.ends(1)] == [True, False]
+    assert second.expected == ""
+    assert [second.ends(3), second.ends(0)] == [True, False]
+    assert [Command("x # refused", "", 1).ends(code) for code in (0, 1, 2)] == [False, True, True]
 
 
 def test_the_last_version_of_a_file_counts(page: Path) -> None:
