@@ -46,11 +46,11 @@ class KafkaConsumer:
 
     def _still_ours(self, messages: list[Any]) -> list[Any]:
         """Without those of partitions that came or went while they were collected; what came is read from its start."""
-        stale = {message.partition() for message in messages} & self._moved.keys()
-        for partition in stale:
+        moved = [message for message in messages if message.partition() in self._moved and _of_partition(message)]
+        for partition in {message.partition() for message in moved}:
             if (start := self._moved[partition]) is not None:
                 self.seek(partition, start)
-        return [message for message in messages if message.partition() not in stale]
+        return [message for message in messages if message not in moved]
 
     def _records(self, messages: list[Any]) -> list[Record]:
         records = []
@@ -138,3 +138,8 @@ class KafkaConsumer:
     def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
         self._moved.update(dict.fromkeys(p.partition for p in partitions))
+
+
+def _of_partition(message: Any) -> bool:
+    """A record or the end of its partition; the client's own errors name partition 0 as well."""
+    return message.error() is None or message.error().code() == _EOF
