@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from contract.stage import CODEC, Stage, note
-from contract.worlds import World
+from contract.stage import CODEC, NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY, RUN_EVENT
 from penstock.errors import Halt
 from penstock.runtime.offsets import decode
 from penstock.runtime.ports import Committed, Output
 from penstock.runtime.service import Answer, Done, Keeps, Message, View
-
-NOTHING_OWED: tuple[list[str], list[str]] = ([], [])
-
-
-@pytest.fixture
-def stage(world: World) -> Stage:
-    return Stage(world)
 
 
 def deaths_of(place: Committed) -> int:
@@ -25,11 +15,6 @@ def deaths_of(place: Committed) -> int:
     progress = decode(*place)
     assert progress is not None
     return progress.deaths
-
-
-def ended() -> bool:
-    """For `run`: stop at once."""
-    return True
 
 
 def test_every_input_has_one_output(stage: Stage) -> None:
@@ -139,7 +124,7 @@ def test_a_dead_letter_is_named_by_its_address(stage: Stage) -> None:
 
 def test_timers_wait_for_what_is_unread(stage: Stage) -> None:
     """A timer that became due while nobody read does not fire before the records that lay there are answered."""
-    due = int(stage.world.clock() * 1000) + 200
+    due = int(stage.world.clock() * 1000) + 60_000
     order: list[str] = []
 
     def answer(message: Message, view: View) -> Answer:
@@ -162,9 +147,8 @@ def test_timers_wait_for_what_is_unread(stage: Stage) -> None:
     first.run(ended)
     stage.feed(range(700), "noise", partition=2)
     stage.feed(range(1), "open", partition=1)
-    stage.world.sleep(0.4)
 
-    second = stage.processor(stage.service(answer, keeps=keeps))
+    second = stage.processor(stage.service(answer, keeps=keeps), clock=lambda: stage.world.clock() + 120)
     stage.drive(lambda: order.count("noise 2") == 700 and "expired 1" in order, second)
     stage.quiet(0.5, second)
     second.run(ended)
