@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contract.stage import CODEC, NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY, RUN_EVENT
 from penstock.errors import Halt
@@ -318,3 +320,56 @@ def test_foreign_metadata_costs_nothing(stage: Stage) -> None:
     processor.run(ended)
 
     assert sorted({address.offset for address, _ in stage.outputs()}) == [1]
+
+
+def test_a_lost_offset_halts(stage: Stage) -> None:
+    """What retention took before it was read is not jumped over: the step stops and names partition and reason."""
+    stage.feed(range(40))
+    stage.world.trim(stage.topic("in"), 2, 5)
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert f"{stage.topic('in')}[2]" in str(processor.halted["step"])
+    assert "offset is gone" in str(processor.halted["step"])
+    assert stage.committed()[2].offset == 0
+
+
+def test_a_topic_with_more_partitions_halts(stage: Stage) -> None:
+    """A run keeps its partition number, so nobody reads partitions that were added; the old ones are not lost."""
+    stage.feed(range(8))
+    stage.world.grow(stage.topic("in"), 6)
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert "[4]" in str(processor.halted["step"])
+    assert "penstock apply" in str(processor.halted["step"])
+    assert {place.offset for place in stage.committed().values()} == {0}
+
+
+def test_a_topic_made_again_halts(stage: Stage) -> None:
+    """Under the offsets that we know lie other records now: the step stops, and says that the topic is another."""
+    stage.feed(range(8))
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: stage.answered() >= 8, processor)
+    stage.quiet(1, processor)
+    stage.world.recreate(stage.topic("in"), 4)
+    stage.feed(range(100, 180))
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert any(word in str(processor.halted["step"]) for word in ("made again", "no offset", "offset is gone"))
+
+
+def test_a_missing_topic_halts_and_is_not_made(stage: Stage) -> None:
+    """A service whose topic is not there stops with advice, and leaves no topic behind."""
+    nowhere = replace(stage.echo(step="lost"), source=stage.topic("nowhere"))
+    processor = stage.processor(nowhere)
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert "nowhere" in str(processor.halted["lost"])
+    log = stage.world.cluster.log()
+    assert log.partitions(stage.topic("nowhere")) == 0
+    log.close()

@@ -18,7 +18,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not name it for type checkers
-from confluent_kafka.cimpl import NewTopic  # the same
+from confluent_kafka.cimpl import NewPartitions, NewTopic  # the same
 
 from penstock.runtime.kafka import KafkaCluster
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
@@ -82,6 +82,15 @@ class World(Protocol):
     def give_up(self, member: Member) -> None:
         """Let the group give a silent member up, which does not know it yet."""
 
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """Delete the records below an offset, as retention does."""
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """Delete a topic and make another one of the same name."""
+
     def slotted(self) -> Cluster:
         """A cluster whose members have a place of their own in the group (KIP-345)."""
 
@@ -140,6 +149,20 @@ class MemoryWorld:
         assert isinstance(member, MemoryConsumer)
         self.broker.expire(member)
 
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """See World."""
+        self.broker.trim(topic, partition, offset)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """See World."""
+        logs = self.broker.topics[topic]
+        logs += [[] for _ in range(partitions - len(logs))]
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """See World."""
+        self.broker.delete(topic)
+        self.broker.create(topic, partitions)
+
     def slotted(self) -> Cluster:
         """See World."""
         return self.broker
@@ -171,6 +194,9 @@ class KafkaWorld:
         """See World."""
         for future in self._admin.create_topics([NewTopic(name, partitions, 1)]).values():
             future.result(_PATIENCE)
+        self._await_topic(name, partitions)
+
+    def _await_topic(self, name: str, partitions: int) -> None:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
             found = self._admin.list_topics(timeout=_PATIENCE).topics.get(name)
@@ -247,6 +273,23 @@ class KafkaWorld:
         """See World: the member's own client leaves the group when nobody polls it."""
         del member
         time.sleep(7)
+
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """See World."""
+        for future in self._admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            future.result(_PATIENCE)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """See World."""
+        for future in self._admin.create_partitions([NewPartitions(topic, partitions)]).values():
+            future.result(_PATIENCE)
+        self._await_topic(topic, partitions)
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """See World."""
+        for future in self._admin.delete_topics([topic]).values():
+            future.result(_PATIENCE)
+        self.create_topic(topic, partitions)
 
     def slotted(self) -> Cluster:
         """See World."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from penstock.errors import Abort, PenstockError, Retriable
+from penstock.errors import Abort, Halt, PenstockError, Retriable
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
@@ -106,7 +106,8 @@ class KafkaConsumer:
         if error.code() == _EOF:
             self._reached[partition] = offset
         elif (named := of_consumer(error)) is not None:
-            self._errors.append(named)
+            where = f"{self._topic}[{partition}]" if error.code() == KafkaError._AUTO_OFFSET_RESET else self._topic
+            self._errors.append(Halt(f"{where}: {named}") if isinstance(named, Halt) else named)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
