@@ -24,6 +24,7 @@ from penstock.runtime.ports import TopicSpec
 _TIMEOUT = 10.0
 _TRIES = 40
 _PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a moment
+_SOON = 2.0  # s; the first question about any group makes a young cluster build its offsets topic, and is not answered
 _TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT})
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class KafkaAdmin:
         asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
 
         def ask() -> Any:
-            return self._client.list_consumer_group_offsets(asked)[group].result()
+            return self._client.list_consumer_group_offsets(asked, request_timeout=_SOON)[group].result()
 
         try:
             found = _patiently(ask)
@@ -74,7 +75,7 @@ class KafkaAdmin:
         asked = [ConsumerGroupTopicPartitions(group, places)]
 
         def ask() -> Any:
-            return self._client.alter_consumer_group_offsets(asked)[group].result()
+            return self._client.alter_consumer_group_offsets(asked, request_timeout=_SOON)[group].result()
 
         try:
             found = _patiently(ask)
