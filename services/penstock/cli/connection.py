@@ -44,7 +44,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         rest["connection"] = read(servers, properties, config, os.environ)
         return context.invoke(command, **rest)
 
-    with_connection.__doc__ = command.__doc__
+    with_connection.__name__, with_connection.__doc__ = command.__name__, command.__doc__
     with_connection.__click_params__ = [  # type: ignore[attr-defined]  # click keeps a function's options there
         *getattr(command, "__click_params__", []), *getattr(with_connection, "__click_params__", []),
     ]  # fmt: skip
