@@ -25,7 +25,10 @@ _TIMEOUT = 10.0
 _TRIES = 40
 _PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a moment
 _SOON = 2.0  # s; the first question about any group makes a young cluster build its offsets topic, and is not answered
-_TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT})
+_EARLY = frozenset(  # the answers of a cluster that is not done with what it was told; not all are marked retriable
+    {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_COORDINATOR,
+     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)  # fmt: skip
 T = TypeVar("T")
 
 
@@ -120,7 +123,7 @@ def _patiently(call: Callable[[], T]) -> T:
             return call()
         except KafkaException as error:
             cause = error.args[0]
-            if not cause.retriable() and cause.code() not in (*_TIMEOUTS, KafkaError.NOT_COORDINATOR):
+            if not cause.retriable() and cause.code() not in _EARLY:
                 raise
             time.sleep(_PAUSE)
     return call()
