@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -82,7 +83,8 @@ class KafkaProducer:
     def close(self) -> None:
         """See the port. What is still queued belongs to a transaction nobody will commit."""
         self._producer.purge()
-        self._producer.flush(1.0)
+        with suppress(KafkaException):  # a fenced one answers everything with its end
+            self._producer.flush(1.0)
 
     def _place(self, output: Output, number: int, places: dict[int, Address]) -> None:
         def delivered(error: KafkaError | None, message: Message) -> None:
