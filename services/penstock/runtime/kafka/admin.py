@@ -18,10 +18,12 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
-from penstock.runtime.kafka import settings
+from penstock.runtime.kafka import configs, settings
+from penstock.runtime.kafka.complaints import Complaints
 from penstock.runtime.ports import TopicSpec
 
 _TIMEOUT = 10.0
+_PATIENCE = 8.0  # s
 _TRIES = 40
 _PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a moment
 _SOON = 2.0  # s; the first question about any group makes a young cluster build its offsets topic, and is not answered
@@ -33,17 +35,21 @@ T = TypeVar("T")
 
 
 class KafkaAdmin:
-    """Implements `provision.apply.Admin`."""
+    """Implements `provision.apply.Admin`; waits `patience` seconds for an answer to the first question."""
 
-    def __init__(self, connection: Mapping[str, str]) -> None:
+    def __init__(self, connection: Mapping[str, str], patience: float = _PATIENCE) -> None:
         self._where = connection.get("bootstrap.servers", "?")
-        self._client = AdminClient(settings.admin(connection))
+        self._patience = patience
+        self._complaints = Complaints()
+        heard = {"error_cb": self._complaints, "log_level": 0}  # one voice: an error's, not the client's own lines
+        self._client = AdminClient({**settings.admin(connection), **heard})  # type: ignore[dict-item]  # the stub forgets callbacks
 
     def topics(self) -> Mapping[str, int]:
-        """Every topic with its number of partitions; Unreached E203 when no broker answers."""
+        """Every topic with its number of partitions; Unreached E301 when no broker answers."""
         try:
-            found = self._client.list_topics(timeout=_TIMEOUT).topics
+            found = self._client.list_topics(timeout=self._patience).topics
         except KafkaException as error:
+            self._client.poll(0)  # serves the complaints
             raise self._unreached(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
@@ -58,6 +64,20 @@ class KafkaAdmin:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise self._refused(f"cannot create topic {name}", error) from error
+
+    def configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The settings of topics, the broker's defaults included."""
+        try:
+            return configs.read(self._client, names)
+        except KafkaException as error:
+            raise self._refused("cannot read the settings of the topics", error) from error
+
+    def alter(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these settings of a topic, and leave its others."""
+        try:
+            configs.write(self._client, name, config)
+        except KafkaException as error:
+            raise self._refused(f"cannot set the settings of topic {name}", error) from error
 
     def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
         """What a group has committed, by partition; nothing where it has not."""
@@ -104,7 +124,8 @@ class KafkaAdmin:
 
     def _unreached(self, error: KafkaException) -> Mistake:
         return Unreached(
-            "E301", f"no Kafka broker answers at {self._where}", why=f"{error.args[0].str()} after {_TIMEOUT:.0f} s",
+            "E301", f"no Kafka broker answers at {self._where}",
+            why=f"{self._complaints.last or error.args[0].str()} (waited {self._patience:g} s)",
             fix="start one with `penstock broker start`, or name yours with -b HOST:PORT",
         )  # fmt: skip
 
