@@ -14,7 +14,9 @@ from penstock.provision.broker import Broker
 
 EARLIEST, LATEST = 0.2, 0.8  # share of the runs that are over when a fault strikes
 _BEGIN, _HOLD = 0.22, 0.77  # the feeder stays inside with a margin
-_RATE = 40.0  # events/s while faults strike
+_RATE = 200.0  # events/s while faults strike: each fault gets a burst of its own, and strikes while it passes through
+_PASSING = 1.2  # s that a burst takes, at least
+_UNDER_WAY = 5  # runs that are not over when the broker goes
 _WEIGHT = {"kill": 1, "broker SIGTERM": 3, "broker SIGKILL": 3, "SIGSTOP": 6}  # share of the traffic each kind gets
 _AT_ONCE = 0.15  # of the faults strike while the pipeline has not yet recovered from the one before
 _SESSION = 12.0  # s after which a silent member is put out of its group
@@ -57,6 +59,8 @@ class Campaign:
         order = self._order()
         each = (int(total * _HOLD) - self.feeder.limit) / sum(map(_WEIGHT.__getitem__, order))
         for kind in order:
+            if kind != "kill":
+                self._calm()
             self._traffic(each * _WEIGHT[kind])
             {"kill": self._kill, "broker SIGTERM": self._restart, "broker SIGKILL": self._crash,
              "SIGSTOP": self._freeze}[kind]()  # fmt: skip
@@ -69,12 +73,18 @@ class Campaign:
             order.insert(int(self.kills * (share + self.random.uniform(-0.1, 0.1))), kind)
         return order
 
+    def _calm(self) -> None:
+        """Wait until everybody works and nothing is left over from earlier faults."""
+        everybody = self.crew.members
+        self._until(lambda: len(self.crew.ready()) == len(everybody()), "everybody to be ready")
+        self._until(lambda: len(self.watch.over) >= self.feeder.sent, "the pipeline")
+
     def _traffic(self, events: float) -> None:
-        """Let more events in, and wait for a random moment while they flow."""
+        """Let a burst of events in, and wait for a random moment of its way through the pipeline."""
         begun = self.feeder.sent
         self.feeder.limit += int(events)
-        moment = begun + (self.feeder.limit - begun) * self.random.uniform(0.1, 0.7)
-        self._until(lambda: self.feeder.sent >= moment, "the feeder")
+        self._until(lambda: self.feeder.sent > begun, "the feeder")
+        time.sleep(self.random.uniform(0.0, _PASSING))
 
     def _recover(self) -> None:
         """Mostly wait until runs end again."""
@@ -87,6 +97,7 @@ class Campaign:
         self._note("kill", member, self.crew.kill(member))
 
     def _restart(self) -> None:
+        self._under_way()
         at, old = _now(), self.broker.pid
         self.broker.stop()
         time.sleep(self.random.uniform(0.0, 2.0))
@@ -94,10 +105,17 @@ class Campaign:
         self._note("broker SIGTERM", None, at, f"pid {old} to {self.broker.pid}")
 
     def _crash(self) -> None:
+        self._under_way()
         at, old = _now(), self.broker.pid
         self.broker.kill()
         self.broker.start()
         self._note("broker SIGKILL", None, at, f"pid {old} to {self.broker.pid}")
+
+    def _under_way(self) -> None:
+        """Let in more, should the burst have passed already."""
+        while self.feeder.sent - len(self.watch.over) < _UNDER_WAY:
+            self.feeder.limit += 1
+            time.sleep(0.01)
 
     def _freeze(self) -> None:
         """Stop a step's process past its session; another takes over, and then the first one wakes up."""

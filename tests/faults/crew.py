@@ -15,16 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
 from penstock.provision import ports
 from penstock.provision.leash import Leashed
 
 ROOT = Path(__file__).resolve().parents[2]
 _TICK = 0.05
 _GRACE = 30.0  # s that an orderly end may take
-_APPLY = 90.0  # s that one call of `apply` may take
-_NOT_REACHED, _TRIES = 4, 5  # the exit code after which a second try may help
+_APPLY = 120.0  # s that `apply` may take on a cluster which has just begun
 
 
 class Member(NamedTuple):
@@ -94,13 +91,8 @@ class Crew:
 
     def apply(self) -> None:
         """Create topics and first offsets."""
-        _prime(self.bootstrap)
-        for _ in range(_TRIES):
-            applied = Leashed(self._command("apply", str(self.topology)), self.directory, self._log("apply"))
-            applied.ended_within(_APPLY)
-            if _code(applied) != _NOT_REACHED:
-                break
-        if _code(applied) != 0:
+        applied = Leashed(self._command("apply", str(self.topology)), self.directory, self._log("apply"))
+        if not applied.ended_within(_APPLY) or _code(applied) != 0:
             raise RuntimeError(f"apply failed: {self._log('apply').read_text(encoding='utf-8')}")
 
     def start(self, member: Member) -> None:
@@ -231,15 +223,3 @@ def _readyz(port: int) -> tuple[bool, str]:
         return False, error.read().decode(errors="replace").strip()
     except OSError as error:
         return False, str(error)
-
-
-def _prime(bootstrap: str) -> None:
-    """A young broker's coordinator answers nobody for a moment."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "prime"})
-    for _ in range(20):
-        try:
-            consumer.committed([TopicPartition("prime", 0)], timeout=3)
-            break
-        except KafkaException:
-            time.sleep(0.2)
-    consumer.close()

@@ -41,11 +41,10 @@ class Commit(NamedTuple):
 
 
 class Generation(NamedTuple):
-    """A group's generation from a time on; `members` is its raw list, which names each member's id."""
+    """A group's generation from a time on; a static member that comes back changes nothing (KIP-345)."""
 
     at: int
     number: int
-    members: bytes
 
 
 @dataclass(frozen=True)
@@ -78,13 +77,9 @@ class Coordinators:
 
     def regrouped(self, group: str, at: int, until: int) -> str:
         """How the group changed in that time; empty when it did not."""
-        before = [g for g in self.generations.get(group, []) if g.at <= at]
-        after = [g for g in self.generations.get(group, []) if at < g.at <= until]
-        if not before or not after or all(g.members == before[-1].members for g in after):
-            return ""
-        if after[-1].number != before[-1].number:
-            return f"generation {before[-1].number} to {after[-1].number}"
-        return "member replaced"
+        before = [g.number for g in self.generations.get(group, []) if g.at <= at]
+        after = [g.number for g in self.generations.get(group, []) if at < g.at <= until]
+        return f"generation {before[-1]} to {after[-1]}" if before and after and after[-1] != before[-1] else ""
 
 
 def read(bootstrap: str) -> Coordinators:
@@ -105,9 +100,7 @@ def read(bootstrap: str) -> Coordinators:
         elif kind == 2:
             group, _ = _text(key, 2)
             _, next_ = _text(value, 2)
-            found.generations[group].append(
-                Generation(at, struct.unpack_from(">i", value, next_)[0], value[next_ + 4 :])
-            )
+            found.generations[group].append(Generation(at, struct.unpack_from(">i", value, next_)[0]))
     return found
 
 

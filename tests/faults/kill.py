@@ -23,7 +23,7 @@ from faults.scorecard import Scorecard, trace
 from faults.traffic import Feeder, Watch, events
 from penstock.provision.broker import Broker
 
-EVENTS, KILLS = 3_000, 24
+EVENTS, KILLS = 3_000, 32
 _PATIENCE = 150.0  # s after the last fault in which every run must be over
 
 

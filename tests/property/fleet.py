@@ -102,6 +102,9 @@ class Troubled:
         """See the port."""
         return self.broker.log()
 
+    def close(self) -> None:
+        """See the port."""
+
 
 @dataclass
 class Process:
@@ -118,6 +121,7 @@ class Fleet:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311 - repeatable, not secret
         self.world = MemoryWorld()
+        self.world.sleep = self.sleep
         self.trouble = Trouble(self.random)
         self.stage = Stage(self.world, PARTITIONS)
         self.stage.place("other", dict.fromkeys(range(PARTITIONS), Committed(0, "")))
@@ -132,6 +136,7 @@ class Fleet:
         verbs: list[tuple[int, Callable[[], None]]] = [
             (12, self.feed), (60, self.turn), (30, self.finish), (8, self.wait), (2, self.kill), (3, self.revive),
             (1, self.usurp), (2, self.expire), (1, self.stop), (2, self.bury_the_silent), (1, self.lose),
+            (1, self.displace),
         ]  # fmt: skip
         weights = [weight for weight, _ in verbs]
         for _ in range(steps):
@@ -145,13 +150,14 @@ class Fleet:
         for process in [*self.alive, *self.silent]:
             self.expel(process)
         self.alive, self.silent = [], []
+        self.world.broker.time_out(lambda _: True)  # what the dead left open and nobody with their id has settled
         self.revive()
         process = self.alive[0]
         for _ in range(3_000):
             process.loop.turn()
             while process.lanes.waiting:
                 process.lanes.finish(self.random.randrange(1_000))
-            self.world.clock.now += 0.05  # type: ignore[attr-defined]  # the ticker of the memory world
+            self.pass_by(0.05)
             if self.idle(process):
                 break
         process.loop.run(lambda: True)
@@ -190,7 +196,7 @@ class Fleet:
 
     def wait(self) -> None:
         """Time passes."""
-        self.world.clock.now += self.random.choice((0.01, 0.1, 1.5, 30))  # type: ignore[attr-defined]  # as above
+        self.pass_by(self.random.choice((0.01, 0.1, 1.5, 30)))
 
     def kill(self) -> None:
         """A process ends at once; the group learns of it now or later."""
@@ -221,10 +227,27 @@ class Fleet:
         loop = self.stage.processor(*services, slot=str(slot), cluster=self.cluster, forgive_deaths=True)
         self.alive.append(Process(loop, by_hand(loop), slot))
 
+    def sleep(self, seconds: float) -> None:
+        """A process waits, mostly for its own jobs before it gives partitions back: some of those answer."""
+        self.pass_by(seconds)
+        if self.random.random() < 0.01:
+            self.finish()
+
+    def pass_by(self, seconds: float) -> None:
+        """Time passes."""
+        self.world.clock.now += seconds  # type: ignore[attr-defined]  # the ticker of the memory world
+
     def expire(self) -> None:
         """The group gives up a member that lives and does not know."""
         if self.alive:
             self.give_up(self.random.choice(self.alive))
+
+    def displace(self) -> None:
+        """One of a process's members loses its place to somebody else, who never shows up."""
+        if self.alive:
+            consumer = self.random.choice(self.random.choice(self.alive).loop.intakes).consumer
+            assert isinstance(consumer, MemoryConsumer)
+            self.world.broker.displace(consumer)
 
     def stop(self) -> None:
         """A process ends in good order, as far as its jobs let it."""

@@ -149,6 +149,8 @@ class Host:
             self._log.info("stopped")
         except BaseException as error:  # noqa: BLE001 - the thread's border: the main thread raises it
             self._failure = error
+        finally:
+            self._cluster.close()
 
     def _await(self) -> None:
         """Wait for what is lacking, and say so: at once, when it changes, and now and then."""

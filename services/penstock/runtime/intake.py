@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from penstock.errors import Halt
+from penstock.errors import Fatal, Fenced, Halt, Retriable
 from penstock.runtime.codec import Codec
-from penstock.runtime.ports import Clock, Cluster, Committed, Log, Output, Record
-from penstock.runtime.service import Service, View
+from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Output, Record
+from penstock.runtime.service import Keeps, Service, View
 from penstock.runtime.state import Store
 from penstock.runtime.tracker import DEADLY, Tracker
 
@@ -18,6 +18,9 @@ MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's
 MOST_SPAN = 100_000
 _BATCH = 500
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
+FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
+_BEAT_EVERY = 10_000  # records of a changelog
+T = TypeVar("T")
 
 
 class Owner(Protocol):
@@ -28,6 +31,9 @@ class Owner(Protocol):
 
     def beat(self) -> None:
         """Say that the thread is alive."""
+
+    def wait(self) -> None:
+        """Wait a moment for a broker that is away."""
 
 
 class Intake:
@@ -53,7 +59,11 @@ class Intake:
         self._samples: dict[int, tuple[int, Future[Mapping[int, int]]]] = {}
         self._polled = 0.0
         self._owner: Owner | None = None
-        self.consumer = cluster.consumer(service.group, service.source, self)
+        self._found_deaths: dict[int, int] = {}
+        self._doom: Halt | None = None
+        self._fenced = -FENCED_AGAIN_WITHIN
+        self._cluster = cluster
+        self.consumer = self._join()
 
     def attach(self, owner: Owner) -> None:
         """Name the host, before the first poll."""
@@ -68,24 +78,22 @@ class Intake:
         return View(self.stores[partition], now, partition)
 
     def take(self, timeout: float) -> list[Record]:
-        """Records to be opened now, admitted; polls for more while there is room."""
+        """Records to be opened now, admitted. The poll comes first, with nothing in hand: partitions may go in it."""
+        arrived = self._poll(timeout)
         room = self._room()
         records = self._from_backlog(room)
         room -= len(records)
-        now = self._clock()
-        if (room > 0 and self._waiting < _BATCH) or now - self._polled > _KEEP_POLLING:
-            self._polled = now
-            for record in self.consumer.poll(max(1, min(room, _BATCH)), 0 if records else timeout):
-                tracker = self.trackers.get(record.partition)
-                if tracker is None:
-                    continue
-                queue = self._backlog.get(record.partition)
-                if queue or room <= 0 or record.partition in self._fresh or self._full(tracker):
-                    self._backlog.setdefault(record.partition, deque()).append(record)
-                    self._waiting += 1
-                elif tracker.admit(record.offset):
-                    room -= 1
-                    records.append(record)
+        for record in arrived:
+            tracker = self.trackers.get(record.partition)
+            if tracker is None:
+                continue
+            queue = self._backlog.get(record.partition)
+            if queue or room <= 0 or record.partition in self._fresh or self._full(tracker):
+                self._backlog.setdefault(record.partition, deque()).append(record)
+                self._waiting += 1
+            elif tracker.admit(record.offset):
+                room -= 1
+                records.append(record)
         self.consumed += len(records)
         return records
 
@@ -128,11 +136,33 @@ class Intake:
             and tracker.caught_up(self.consumer.reached(partition))
         ]
 
+    def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
+        """What the group has committed, waiting for a broker that is away. Fenced when the member is lost."""
+        return self._patiently(lambda: dict(self.consumer.committed(partitions)))
+
     def rebuild(self) -> None:
-        """Forget everything uncommitted and begin again from what the group has committed."""
-        committed = self.consumer.committed(sorted(self.trackers))
-        for partition, offset in self.assigned(committed).items():
-            self.consumer.seek(partition, offset)
+        """Forget everything uncommitted and begin again from what the group has committed. Nobody died of it."""
+        committed = self.committed(sorted(self.trackers))
+        try:
+            for partition, place in committed.items():
+                self._adopt(partition, place, most_deaths=self._found_deaths[partition])
+                self.consumer.seek(partition, place.offset)
+        except Halt as halt:  # its place is the next poll, where a halt stops this service alone
+            self._doom = halt
+            self.lost(list(self.trackers))
+
+    def rejoin(self, error: Fenced) -> None:
+        """The client cannot go on as the member it was: leave its share to others and come as a new one.
+
+        Fatal when that happens again soon: somebody else runs in our slot.
+        """
+        now = self._clock()
+        if now - self._fenced < FENCED_AGAIN_WITHIN:
+            raise Fatal(f"another process has this one's place in {self.service.group}: {error}") from error
+        self._fenced = now
+        self.lost(list(self.trackers))
+        self.consumer.close()
+        self.consumer = self._join()
 
     def close(self) -> None:
         """Leave the group."""
@@ -148,12 +178,7 @@ class Intake:
                     f"group {self.service.group} has no offset on {self.service.source}[{partition}]; "
                     "`penstock apply` sets a new group's first offsets"
                 )
-            self._drop(partition)
-            tracker = Tracker(self.epoch_of(partition), place)
-            self._check_deaths(tracker, partition)
-            self._restore(partition)
-            self.trackers[partition] = tracker
-            self._fresh.add(partition)
+            self._adopt(partition, place)
             starts[partition] = place.offset
         return starts
 
@@ -174,6 +199,30 @@ class Intake:
         """See `ports.Listener`."""
         if self._owner is not None:
             self._owner.beat()
+
+    def _poll(self, timeout: float) -> list[Record]:
+        """Ask for as much as there is room for behind what waits already; now and then for one, to serve the group."""
+        ready = self._ready() if self._waiting else 0
+        wanted = min(self._room() - ready, _BATCH) if self._waiting < _BATCH else 0
+        now = self._clock()
+        if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
+            return []
+        self._polled = now
+        if self._doom is not None:
+            raise self._doom
+        try:
+            return self.consumer.poll(max(1, wanted), 0 if ready else timeout)
+        except Fenced as error:
+            self.rejoin(error)
+            return []
+
+    def _ready(self) -> int:
+        """How many records of the backlog may be opened now."""
+        return sum(
+            len(queue)
+            for partition, queue in self._backlog.items()
+            if partition not in self._fresh and not self._full(self.trackers[partition])
+        )
 
     def _room(self) -> int:
         room = 4 * self.service.concurrency - self.in_flight
@@ -205,9 +254,17 @@ class Intake:
         self._samples.pop(partition, None)
         self._fresh.discard(partition)
 
+    def _adopt(self, partition: int, place: Committed, most_deaths: int = DEADLY) -> None:
+        """Begin at a committed place; `most_deaths` of those it counts are others', the rest is our own life."""
+        self._drop(partition)
+        tracker = Tracker(self.epoch_of(partition), place)
+        tracker.deaths = self._found_deaths[partition] = 0 if self.forgive else min(tracker.deaths, most_deaths)
+        self._check_deaths(tracker, partition)
+        self._restore(partition)
+        self.trackers[partition] = tracker
+        self._fresh.add(partition)
+
     def _check_deaths(self, tracker: Tracker, partition: int) -> None:
-        if self.forgive:
-            tracker.deaths = 0
         if tracker.deaths >= DEADLY:
             raise Halt(
                 f"{self.service.step} died {tracker.deaths} times in a row on {self.service.source}[{partition}] "
@@ -221,12 +278,26 @@ class Intake:
         if keeps is None:
             self.stores[partition] = _STATELESS
             return
+        self.stores[partition] = self._patiently(lambda: self._read_state(keeps, partition))
+
+    def _read_state(self, keeps: Keeps, partition: int) -> Store:
         store = Store(keeps, self._codec, partition)
         for count, record in enumerate(self._log.read(keeps.topic, partition)):
             store.restore(record)
-            if count % 10_000 == 0:
+            if self._owner is not None and count % _BEAT_EVERY == 0:
+                self._owner.beat()
+        return store
+
+    def _join(self) -> Consumer:
+        return self._cluster.consumer(self.service.group, self.service.source, self)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """A broker that is away comes back, and nothing can be done before it does."""
+        while True:
+            try:
+                return ask()
+            except Retriable:
                 self.waiting()
-        self.stores[partition] = store
 
 
 class _Nothing(Store):

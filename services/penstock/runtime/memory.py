@@ -81,6 +81,9 @@ class MemoryBroker:
         """A reader."""
         return MemoryLog(self)
 
+    def close(self) -> None:
+        """See `ports.Cluster`."""
+
     def append(self, output: Output) -> Address:
         """Write a record outside any transaction, as an upstream system does."""
         with self.lock:
@@ -90,6 +93,12 @@ class MemoryBroker:
         """The group gives a silent member up; it learns of it when it polls next."""
         with self.lock:
             consumer.leave()
+
+    def displace(self, consumer: MemoryConsumer) -> None:
+        """Another process takes the member's place: its next call says Fenced."""
+        with self.lock:
+            consumer.leave()
+            consumer.displaced = True
 
     def store(self, output: Output, transaction: _Transaction | None) -> Address:
         """Append to a partition."""
@@ -147,6 +156,7 @@ class MemoryConsumer:
         self._id = member
         self._positions: dict[int, int] = {}
         self._reached: dict[int, int] = {}
+        self.displaced = False
         self._expired = False
         self._group = broker.groups.setdefault(group, _Group(topic))
         self._group.members[member] = self
@@ -157,6 +167,7 @@ class MemoryConsumer:
         """See the port; `timeout` is not waited for."""
         del timeout
         with self._broker.lock:
+            self._check()
             self._rebalance()
             found: list[Record] = []
             for partition, position in sorted(self._positions.items()):
@@ -177,6 +188,7 @@ class MemoryConsumer:
     def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
         """See the port."""
         with self._broker.lock:
+            self._check()
             keys = {p: (self._group_id, self._topic, p) for p in partitions}
             self._broker.time_out(lambda transaction: not transaction.offsets.keys().isdisjoint(keys.values()))
             return {p: self._broker.offsets.get(key, Committed(-1, "")) for p, key in keys.items()}
@@ -206,6 +218,10 @@ class MemoryConsumer:
             del self._group.owner[partition]
         self._group.generation += 1
 
+    def _check(self) -> None:
+        if self.displaced:
+            raise Fenced(f"another member has this one's place in {self._group_id}")
+
     def _rebalance(self) -> None:
         if self._expired and self._id not in self._group.members:
             lost = sorted(self._positions)
@@ -227,6 +243,8 @@ class MemoryConsumer:
         fresh = sorted(p for p in target if p not in self._positions and p not in self._group.owner)
         if fresh:
             self._group.owner.update(dict.fromkeys(fresh, self._id))
+            for partition in fresh:
+                self._reached.pop(partition, None)
             self._positions.update(self._listener.assigned(self.committed(fresh)))
 
 

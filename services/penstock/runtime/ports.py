@@ -76,14 +76,15 @@ class Consumer(Protocol):
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """Up to `limit` records, waiting up to `timeout` s for the first; serves the listener.
 
-        Raises Halt when the topic or an offset is not what it was, Fatal when the client cannot go on.
+        Raises Halt when the topic or an offset is not what it was, Fenced when the client cannot go on as this member
+        (close it and take a new one), Fatal when none can.
         """
 
     def reached(self, partition: int) -> int:
         """The next offset to be read, behind markers and aborted records once the end was seen; -1 if unknown."""
 
     def committed(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
-        """What the group has committed, waiting for transactions that are still open."""
+        """What the group has committed, waiting for transactions that are still open. Retriable, Fenced."""
 
     def member(self) -> Any:
         """Proof of membership for `Producer.send_offsets`, as of the last poll."""
@@ -142,7 +143,7 @@ class Log(Protocol):
         """How many partitions a topic has; 0 when there is no such topic."""
 
     def close(self) -> None:
-        """Give it up."""
+        """Give it up; a second time does nothing."""
 
 
 class Cluster(Protocol):
@@ -156,6 +157,9 @@ class Cluster(Protocol):
 
     def log(self) -> Log:
         """A reader."""
+
+    def close(self) -> None:
+        """Give up every reader that is still open."""
 
 
 Clock: TypeAlias = Callable[[], float]

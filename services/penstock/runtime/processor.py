@@ -19,6 +19,7 @@ from penstock.runtime.watchdog import Heart
 _IDLE = 0.05  # s to wait for a record when nothing is going on
 _BUSY = 0.001  # s between looks when several services or running jobs want attention
 _DRAIN = 2.0  # s that a rebalance waits for running jobs
+_PAUSE = 0.2  # s between calls to a broker that is away
 _SETTLED = 1.0  # s of silence after which a caught-up partition's offset is moved behind the markers
 
 
@@ -89,6 +90,11 @@ class Processor:
         """Say that the thread is alive; the watchdog looks at it."""
         self._heart.beat()
 
+    def wait(self) -> None:
+        """See `intake.Owner`."""
+        self.beat()
+        self._sleep(_PAUSE)
+
     def release(self, intake: Intake, partitions: Sequence[int]) -> None:
         """See `intake.Owner`."""
         until = self._clock() + _DRAIN
@@ -105,12 +111,8 @@ class Processor:
     def _advance(self, intake: Intake) -> bool:
         alone = len(self.intakes) == 1
         timeout = _IDLE if alone and not self.transactions and not intake.in_flight else 0
+        self._count_deaths(intake)
         records = intake.take(timeout)
-        if fresh := intake.fresh():
-            for partition in fresh:
-                intake.trackers[partition].deaths += 1
-                self.transactions.share(intake, partition)
-            self._commit()
         now = int(self._clock() * 1000)
         tickets: list[Ticket] = []
         for record in records:
@@ -119,6 +121,14 @@ class Processor:
             intake.in_flight += len(tickets)
             self.lanes.submit(tickets, intake.service.concurrency)
         return self._fire(intake, now) or bool(records)
+
+    def _count_deaths(self, intake: Intake) -> None:
+        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
+        if fresh := intake.fresh():
+            for partition in fresh:
+                intake.trackers[partition].deaths += 1
+                self.transactions.share(intake, partition)
+            self._commit()
 
     def _open(self, intake: Intake, record: Record, now: int, tickets: list[Ticket]) -> None:
         service = intake.service

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from penstock.contracts.records import RunEvent
 from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
-from penstock.runtime.intake import Intake
+from penstock.runtime.intake import FENCED_AGAIN_WITHIN, Intake
 from penstock.runtime.lanes import Ticket
 from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
 
@@ -15,7 +15,6 @@ MOST_RECORDS = 2_000
 MOST_BYTES = 8_000_000
 _ABORTS_IN_A_ROW = 5
 _TOPIC_TRIES, _TOPIC_PAUSE = 20, 0.5  # s between them; a new topic's leaders take a moment
-_FENCED_AGAIN_WITHIN = 60.0  # s
 _PAUSE = 0.2  # s between attempts to reach a broker that is away
 
 
@@ -63,7 +62,7 @@ class Transactions:
         self._partitions = partitions
         self._shares: dict[tuple[Intake, int], Share] = {}
         self._aborts = 0
-        self._fenced = -_FENCED_AGAIN_WITHIN
+        self._fenced = -FENCED_AGAIN_WITHIN
         self._producer: Producer = self._renew()
 
     def __bool__(self) -> bool:
@@ -104,10 +103,11 @@ class Transactions:
                 parts = self._after_abort(error, parts)
             except (Unknown, Fenced) as error:
                 self._after_unknown(error)
-                if self._took_place(parts):
-                    return self._settle(parts)
+                done = self._took_place(parts)
                 self._drop_stale()
                 parts = {key: share for key, share in parts.items() if self._shares.get(key) is share}
+                if done:
+                    return self._settle(parts)
             else:
                 return self._settle(parts)
         return []
@@ -203,7 +203,7 @@ class Transactions:
         self._aborts = 0
         if isinstance(error, Fenced):
             now = self._clock()
-            if now - self._fenced < _FENCED_AGAIN_WITHIN:
+            if now - self._fenced < FENCED_AGAIN_WITHIN:
                 raise Fatal(f"another process uses the transactional id {self._id}: {error}") from error
             self._fenced = now
         self._producer.close()
@@ -228,8 +228,14 @@ class Transactions:
         for intake, partition in parts:
             by_intake.setdefault(intake, []).append(partition)
         answers = set()
-        for intake, partitions in by_intake.items():
-            for partition, found in self._ask(intake, partitions).items():
+        for intake, partitions in list(by_intake.items()):
+            try:
+                committed = intake.committed(partitions)
+            except Fenced as error:  # its share is somebody else's now, or read again
+                intake.rejoin(error)
+                del by_intake[intake]
+                continue
+            for partition, found in committed.items():
                 share, tracker = parts[intake, partition], intake.trackers[partition]
                 answers.add("new" if found == share.attempted else "old" if found == tracker.committed else "other")
         if answers == {"new"}:
@@ -238,14 +244,6 @@ class Transactions:
             for intake in by_intake:
                 intake.rebuild()
         return False
-
-    def _ask(self, intake: Intake, partitions: list[int]) -> dict[int, Committed]:
-        while True:
-            self._beat()
-            try:
-                return dict(intake.consumer.committed(partitions))
-            except Retriable:
-                self._sleep(_PAUSE)
 
     def _settle(self, parts: dict[tuple[Intake, int], Share]) -> list[Ticket]:
         claims: list[Ticket] = []

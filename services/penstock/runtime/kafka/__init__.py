@@ -21,6 +21,7 @@ class KafkaCluster:
     def __init__(self, connection: Mapping[str, str], instance: str | None = None) -> None:
         self._connection = dict(connection)
         self._instance = instance
+        self._logs: list[KafkaLog] = []
 
     def consumer(self, group: str, topic: str, listener: Listener) -> KafkaConsumer:
         """A member of `group`, subscribed to `topic`."""
@@ -32,4 +33,11 @@ class KafkaCluster:
 
     def log(self) -> KafkaLog:
         """A reader."""
-        return KafkaLog(self._connection)
+        log = KafkaLog(self._connection)
+        self._logs.append(log)
+        return log
+
+    def close(self) -> None:
+        """Close the readers that are still open: a client that outlives its broker complains."""
+        while self._logs:
+            self._logs.pop().close()

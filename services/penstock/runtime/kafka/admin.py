@@ -18,38 +18,39 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
+from penstock.runtime import logs
 from penstock.runtime.kafka import configs, settings
 from penstock.runtime.kafka.complaints import Complaints
 from penstock.runtime.ports import TopicSpec
 
-_TIMEOUT = 10.0
-_PATIENCE = 8.0  # s
-_TRIES = 40
-_PAUSE = 0.25  # s; leaders and coordinators of new topics and groups take a moment
-_SOON = 2.0  # s; the first question about any group makes a young cluster build its offsets topic, and is not answered
-_EARLY = frozenset(  # the answers of a cluster that is not done with what it was told; not all are marked retriable
-    {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_COORDINATOR,
-     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+_TIMEOUT = 10.0  # s that one call may take
+_FIRST = 1.0  # s for its first try: the client itself does not ask again while a young cluster has no coordinator
+_PATIENCE = 60.0  # s; in a young cluster the first group waits for its coordinator, a new topic for its leaders
+_PAUSE = 0.25  # s
+_ANSWER = 8.0  # s to wait for the first answer of all: is there a broker?
+_TOO_EARLY = frozenset(
+    {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError.NETWORK_EXCEPTION,
+     KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
+     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
+     KafkaError.NOT_CONTROLLER}
 )  # fmt: skip
 T = TypeVar("T")
 
 
 class KafkaAdmin:
-    """Implements `provision.apply.Admin`; waits `patience` seconds for an answer to the first question."""
+    """Implements `provision.apply.Admin`; waits `answer` seconds for a broker to answer at all."""
 
-    def __init__(self, connection: Mapping[str, str], patience: float = _PATIENCE) -> None:
+    def __init__(self, connection: Mapping[str, str], answer: float = _ANSWER) -> None:
         self._where = connection.get("bootstrap.servers", "?")
-        self._patience = patience
+        self._answer = answer
         self._complaints = Complaints()
-        heard = {"error_cb": self._complaints, "log_level": 0}  # one voice: an error's, not the client's own lines
-        self._client = AdminClient({**settings.admin(connection), **heard})  # type: ignore[dict-item]  # the stub forgets callbacks
+        self._client = AdminClient(settings.admin(connection), logger=logs.client(), error_cb=self._complaints)
 
     def topics(self) -> Mapping[str, int]:
         """Every topic with its number of partitions; Unreached E301 when no broker answers."""
         try:
-            found = self._client.list_topics(timeout=self._patience).topics
+            found = self._client.list_topics(timeout=self._answer).topics
         except KafkaException as error:
-            self._client.poll(0)  # serves the complaints
             raise self._unreached(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
@@ -58,12 +59,10 @@ class KafkaAdmin:
         if not specs:
             return
         new = [NewTopic(s.name, s.partitions, replication, config=dict(s.config)) for s in specs]
-        for name, future in self._client.create_topics(new, operation_timeout=_TIMEOUT).items():
-            try:
-                future.result()
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise self._refused(f"cannot create topic {name}", error) from error
+        try:
+            _patiently(lambda timeout: self._create(new, timeout))
+        except KafkaException as error:
+            raise self._refused("cannot create the topics", error) from error
 
     def configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """The settings of topics, the broker's defaults included."""
@@ -83,8 +82,8 @@ class KafkaAdmin:
         """What a group has committed, by partition; nothing where it has not."""
         asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
 
-        def ask() -> Any:
-            return self._client.list_consumer_group_offsets(asked, request_timeout=_SOON)[group].result()
+        def ask(timeout: float) -> Any:
+            return self._client.list_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
 
         try:
             found = _patiently(ask)
@@ -97,8 +96,8 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
 
-        def ask() -> Any:
-            return self._client.alter_consumer_group_offsets(asked, request_timeout=_SOON)[group].result()
+        def ask(timeout: float) -> Any:
+            return self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
 
         try:
             found = _patiently(ask)
@@ -113,8 +112,10 @@ class KafkaAdmin:
         spec = OffsetSpec.earliest() if first else OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client's own gap
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
 
-        def ask() -> Mapping[int, int]:
-            answers = self._client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+        def ask(timeout: float) -> Mapping[int, int]:
+            answers = self._client.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
+            )
             return {place.partition: future.result().offset for place, future in answers.items()}
 
         try:
@@ -122,10 +123,20 @@ class KafkaAdmin:
         except KafkaException as error:
             raise self._refused(f"cannot read the ends of topic {topic}", error) from error
 
+    def _create(self, new: Sequence[NewTopic], timeout: float) -> None:
+        made = self._client.create_topics(list(new), operation_timeout=_TIMEOUT, request_timeout=_TIMEOUT + timeout)
+        for future in made.values():
+            try:
+                future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+
     def _unreached(self, error: KafkaException) -> Mistake:
+        self._client.poll(0)  # serves the complaints: a wrong password, for one, is only told there
+        why = f"{self._complaints.last or error.args[0].str()} (waited {self._answer:g} s)"
         return Unreached(
-            "E301", f"no Kafka broker answers at {self._where}",
-            why=f"{self._complaints.last or error.args[0].str()} (waited {self._patience:g} s)",
+            "E301", f"no Kafka broker answers at {self._where}", why=why,
             fix="start one with `penstock broker start`, or name yours with -b HOST:PORT",
         )  # fmt: skip
 
@@ -137,14 +148,14 @@ class KafkaAdmin:
         return kind("E302", what, why=f"{cause.name()}: {cause.str()}", fix=fix)
 
 
-def _patiently(call: Callable[[], T]) -> T:
-    """Ask again while the answer is that it is too early."""
-    for _ in range(_TRIES - 1):
+def _patiently(call: Callable[[float], T]) -> T:
+    """Ask again while the answer is that it is too early, each time with a longer timeout."""
+    until, timeout = time.monotonic() + _PATIENCE, _FIRST
+    while True:
         try:
-            return call()
+            return call(timeout)
         except KafkaException as error:
-            cause = error.args[0]
-            if not cause.retriable() and cause.code() not in _EARLY:
+            if error.args[0].code() not in _TOO_EARLY or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
-    return call()
+            timeout = min(2 * timeout, _TIMEOUT)

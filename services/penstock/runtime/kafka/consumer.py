@@ -14,7 +14,6 @@ from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
 
 _EOF = KafkaError._PARTITION_EOF
-_PATIENCE = 20  # calls without an answer, each up to CALL_TIMEOUT
 
 
 class KafkaConsumer:
@@ -27,6 +26,7 @@ class KafkaConsumer:
         self._listener = listener
         self._reached: dict[int, int] = {}
         self._errors: deque[PenstockError] = deque()
+        self._moved: dict[int, int | None] = {}
         self._consumer = Consumer(settings.consumer(connection, group, instance))
         self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
@@ -35,12 +35,22 @@ class KafkaConsumer:
         if self._errors:
             raise self._errors.popleft()
         consumer = self._consumer
-        if timeout:
-            first = consumer.poll(timeout)
-            messages = [] if first is None else [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
-        else:
-            messages = consumer.consume(limit, 0)
-        return self._records(messages)
+        first = consumer.poll(timeout) if timeout else None
+        if timeout and first is None:
+            return []
+        self._moved.clear()
+        messages = consumer.consume(limit if first is None else limit - 1, 0) if first is None or limit > 1 else []
+        if first is not None:
+            messages.insert(0, first)
+        return self._records(self._still_ours(messages) if self._moved else messages)
+
+    def _still_ours(self, messages: list[Any]) -> list[Any]:
+        """Without those of partitions that came or went while they were collected; what came is read from its start."""
+        stale = {message.partition() for message in messages} & self._moved.keys()
+        for partition in stale:
+            if (start := self._moved[partition]) is not None:
+                self.seek(partition, start)
+        return [message for message in messages if message.partition() not in stale]
 
     def _records(self, messages: list[Any]) -> list[Record]:
         records = []
@@ -107,20 +117,24 @@ class KafkaConsumer:
             self._reached.pop(partition.partition, None)
         places = [TopicPartition(self._topic, p, offset) for p, offset in starts.items()]
         consumer.incremental_assign(places)
+        self._moved.update(starts)
 
     def _committed_now(self, partitions: Sequence[int]) -> Mapping[int, Committed]:
         """A broker that is away comes back, and nothing can be dispatched before it does."""
-        for _ in range(_PATIENCE - 1):
+        while True:
             try:
                 return self.committed(partitions)
             except Retriable:
                 self._listener.waiting()
-        return self.committed(partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._listener.revoked([p.partition for p in partitions])
-        consumer.incremental_unassign(partitions)
+        self._give(consumer, partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._listener.lost([p.partition for p in partitions])
+        self._give(consumer, partitions)
+
+    def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
+        self._moved.update(dict.fromkeys(p.partition for p in partitions))

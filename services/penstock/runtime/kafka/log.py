@@ -15,12 +15,13 @@ from confluent_kafka.admin._listoffsets import (
 
 from penstock.contracts.address import Address
 from penstock.errors import Halt, Retriable
+from penstock.runtime import logs
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Record
 
 _POLL = 0.5
-_PATIENCE = 60  # polls without an answer
+_PATIENCE = 20  # polls without an answer: a third of the watchdog's patience
 _ANY_END = 0  # stop at the first end that is seen
 
 
@@ -106,14 +107,17 @@ class KafkaLog:
 
     def close(self) -> None:
         """See the port."""
-        for consumer in (self._single, self._whole):
-            if consumer is not None:
-                consumer.close()
+        with self._single_lock, self._whole_lock, self._admin_lock:
+            for consumer in (self._single, self._whole):
+                if consumer is not None:
+                    consumer.close()
+            self._single = self._whole = self._admin = None
 
     def _client(self) -> AdminClient:
         with self._admin_lock:
             if self._admin is None:
-                self._admin = AdminClient(settings.admin(self._connection))
+                self._admin = AdminClient(settings.admin(self._connection), logger=logs.client())
+            self._admin.poll(0)  # lets it say what it has to say
             return self._admin
 
 

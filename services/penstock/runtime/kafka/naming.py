@@ -41,15 +41,13 @@ def of_producer(error: KafkaException) -> PenstockError:
     return Unknown(text)
 
 
-def of_consumer(cause: KafkaError) -> PenstockError | None:  # noqa: PLR0911 - a table, row by row
+def of_consumer(cause: KafkaError) -> PenstockError | None:
     """Name what a poll brought instead of a record; None when the client mends it by itself."""
     code, text = cause.code(), f"{cause.name()}: {cause.str()}"
     if code in _DENIED:
         return Fatal(f"{_DENIED[code]} ({text})")
-    if code == KafkaError._FENCED or code == KafkaError.FENCED_INSTANCE_ID:  # noqa: PLR1714 - reads as a sentence
+    if cause.fatal() or code in (KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID):
         return Fenced(text)
-    if cause.fatal():
-        return Fatal(text)
     if code == KafkaError._AUTO_OFFSET_RESET:
         return Halt(f"the group's offset is gone from the topic ({text})")
     if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):

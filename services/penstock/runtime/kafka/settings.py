@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.runtime import logs
+
 CALL_TIMEOUT = 15.0  # s; a call that takes longer has no known result. Half of the watchdog's patience.
 
 _COMMON: dict[str, str | int | float | bool] = {
@@ -23,6 +25,7 @@ def consumer(connection: Mapping[str, str], group: str, instance: str | None) ->
     """A member of a group."""
     settings: dict[str, object] = {
         **_COMMON,
+        "logger": logs.client(),  # else it writes to the terminal; emitted by its polls, and free while it is silent
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -69,6 +72,7 @@ def producer(connection: Mapping[str, str], transactional_id: str | None) -> dic
     """A transactional producer, or an idempotent one when there is no id."""
     settings: dict[str, object] = {
         **_COMMON,
+        "logger": logs.client(),
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 0 if transactional_id else 5,
@@ -83,5 +87,5 @@ def producer(connection: Mapping[str, str], transactional_id: str | None) -> dic
 
 
 def admin(connection: Mapping[str, str]) -> dict[str, str | int | float | bool]:
-    """An admin client."""
+    """An admin client; its `logger` is given to it apart."""
     return {**_COMMON, **connection}
