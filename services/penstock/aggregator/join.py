@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from penstock.contracts.answers import Conflict, Merged, Reason, Vote
-from penstock.contracts.records import Branch, JoinState
+from penstock.contracts.records import Branch, JoinState, reason_records
 
 Concluded: TypeAlias = Merged | Conflict
 
@@ -31,6 +31,18 @@ def arrive(state: JoinState, branch: Branch) -> JoinState:
     if known is not None and (known["value"] is not None or branch["value"] is None):
         return state
     branches = sorted([*kept, branch], key=lambda b: b["branch"])
+    return JoinState(**{**state, "branches": branches})
+
+
+def size(state: JoinState) -> int:
+    """Bytes that the branches take."""
+    return sum(len(branch["value"] or b"") for branch in state["branches"])
+
+
+def without(state: JoinState, name: str, reason: Reason) -> JoinState:
+    """The same with a branch that is there but cannot be kept."""
+    nothing = {"value": None, "reasons": reason_records((reason,))}
+    branches = [Branch(**{**b, **nothing}) if b["branch"] == name else b for b in state["branches"]]  # type: ignore[typeddict-item]  # the fields above
     return JoinState(**{**state, "branches": branches})
 
 
@@ -87,7 +99,12 @@ def _project(policy: Policy, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _comparable(value: Any) -> Any:
-    return repr(value) if isinstance(value, dict | list) else value
+    """Something that can be counted: a map says the same whatever the order of its keys, and true is not 1."""
+    if isinstance(value, dict):
+        return "map", tuple(sorted((name, _comparable(below)) for name, below in value.items()))
+    if isinstance(value, list):
+        return "list", tuple(map(_comparable, value))
+    return isinstance(value, bool), value
 
 
 def _missing(vote: Vote) -> Reason:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 Severity = Literal["info", "warning", "error"]
@@ -31,9 +32,10 @@ class Reason:
 
     def record(self) -> dict[str, Any]:
         """As the Avro record `penstock.Reason`: text, cut short, whatever a handler put there."""
-        fields: dict[str, Any] = {name: _text(getattr(self, name)) for name in _TEXTS}
-        fields["severity"] = self.severity if self.severity in {"info", "warning"} else "error"
-        fields["retryable"] = bool(self.retryable)
+        fields: dict[str, Any] = {name: shown(getattr(self, name)) for name in _TEXTS}
+        said = shown(self.severity)
+        fields["severity"] = said if said in {"info", "warning"} else "error"
+        fields["retryable"] = self.retryable is True
         return fields
 
 
@@ -86,15 +88,32 @@ class Vote:
 
 
 def reasons_of(given: object) -> tuple[Reason, ...]:
-    """What a handler gave as reasons, also where it forgot the tuple or the Reason; never empty."""
+    """What a handler gave as reasons, also where it forgot the tuple or the Reason; never empty, and plain text."""
+    if isinstance(given, Reason | str | Mapping) or not isinstance(given, Iterable):
+        return (as_reason(given),)
+    try:
+        reasons = tuple(map(as_reason, islice(given, MOST_REASONS)))
+    except Exception as error:  # noqa: BLE001 - a handler's iterator may do anything
+        reasons = (raised(error),)
+    return reasons or (as_reason(""),)
+
+
+def as_reason(given: object) -> Reason:
+    """One thing that a handler gave as a reason: a Reason whose fields are what they should be, whatever it was."""
     if isinstance(given, Reason):
-        return (given,)
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return (Reason("unnamed", _text(given) if given else "no reason was given"),)
-    reasons = tuple(one if isinstance(one, Reason) else Reason("unnamed", _text(one)) for one in given)
-    return reasons or reasons_of("")
+        return Reason(**given.record())
+    return Reason("unnamed", ("" if given is None else shown(given)) or "no reason was given")
 
 
-def _text(value: object) -> str:
+def raised(error: BaseException) -> Reason:
+    """An exception that came out of a handler: its class and message."""
+    return Reason("exception", f"{type(error).__name__}: {shown(error)}", retryable=True)
+
+
+def shown(value: object) -> str:
     """Short text that can be encoded: a lone surrogate, which an error message may hold, is spelled out."""
-    return str(value)[:_SHOWN].encode("utf-8", "backslashreplace").decode()
+    try:
+        said = str(value)
+    except Exception:  # noqa: BLE001 - a handler's object may fail even at that
+        said = f"(a {type(value).__name__} that cannot be shown)"
+    return said[:_SHOWN].encode("utf-8", "backslashreplace").decode()

@@ -14,7 +14,7 @@ from penstock.errors import Poison
 HEADER = "penstock"
 VERSION = "1"
 _FIELDS = 11
-_MAX = 2_048
+_MAX = 8_192  # an event id or item of 200 characters may take twelve bytes for each
 
 
 class Envelope(NamedTuple):
@@ -34,9 +34,9 @@ class Envelope(NamedTuple):
     def header(self) -> bytes:
         """Render as the value of the `penstock` header."""
         event, item = self.event, self.item
-        if not event.isalnum():
+        if not (event.isascii() and event.isalnum()):
             event = quote(event, safe="-._:")
-        if item and not item.isalnum():
+        if item and not (item.isascii() and item.isalnum()):
             item = quote(item, safe="-._:")
         return (
             f"1 {self.run} {event} {self.task} {item} {self.source} {self.attempt} {self.round} "
@@ -49,7 +49,9 @@ def parse(raw: bytes) -> Envelope:
     try:
         parts = raw.decode("ascii").split(" ")
         version, run, event, task, item, source, attempt, round_, address, digest, deadline = parts
-        if version != VERSION or len(raw) > _MAX:
+        if len(raw) > _MAX:
+            raise Poison("bad_envelope", f"envelope of {len(raw)} bytes, at most {_MAX} are read")
+        if version != VERSION:
             raise Poison("bad_envelope", f"envelope version {version[:8]!r}, this build reads {VERSION}")
         if "%" in raw.decode():
             event, item = unquote(event, errors="strict"), unquote(item, errors="strict")

@@ -32,7 +32,14 @@ class TooLate:
     """The run's deadline is over: nothing is claimed any more."""
 
 
-Move: TypeAlias = Claim | Repeat | Kept | TooLate
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """It was claimed, nobody knows what came of it, and it may not be repeated: `why` says so."""
+
+    why: str
+
+
+Move: TypeAlias = Claim | Repeat | Kept | TooLate | Doubt
 
 
 def move(entry: LedgerEntry | None, run: str, sha256: str, now: int, deadline: int) -> Move:
@@ -41,8 +48,12 @@ def move(entry: LedgerEntry | None, run: str, sha256: str, now: int, deadline: i
         if now >= deadline:
             return TooLate()
         return Claim({"state": "claimed", "run": run, "sha256": sha256, "at": now, "receipt": None})
-    if entry["state"] == "recorded" or entry["sha256"] != sha256:
+    if entry["state"] == "recorded":
         return Kept(entry["receipt"])
+    if entry["sha256"] != sha256:
+        return Doubt(f"run {entry['run']} claimed it with another payload, and nobody knows whether it was sent")
+    if now >= deadline:
+        return Doubt("it was claimed, and the run's deadline was over before the sink's answer was known")
     return Repeat()
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
-from penstock.contracts.answers import Reason
+from penstock.contracts.answers import Escalate, Reason, Reject, Retry, shown
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.events import task_done
+from penstock.contracts.events import Effort, task_done
 from penstock.contracts.identity import digest, effect_key
 from penstock.contracts.records import LEDGER_ENTRY, LedgerEntry, Receipt
 from penstock.contracts.topics import Topics
-from penstock.effects.ledger import Claim, Kept, Repeat, TooLate, move, recorded
+from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, TooLate, move, recorded
 from penstock.effects.sinks import Sent
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tries
@@ -23,16 +21,18 @@ from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Service, Settle, View
+from penstock.runtime.threads import Threads, within
 from penstock.topology.plan import Effect, Plan
 
-_MOST_THREADS = 64
 _DAY_MS = 86_400_000
+_NEVER = 1 << 52  # ms since the epoch, far away
+_NOTHING = Effort(0)
 
 
 class Sink(Protocol):
-    """What a sink class offers; `send` may be async. It raises when the effect may not have happened."""
+    """What a sink class offers; `send` may be async. It raises, or asks for a Retry, when it may not have happened."""
 
-    def send(self, effect: dict[str, Any], key: str) -> Sent | Awaitable[Sent]:
+    def send(self, effect: dict[str, Any], key: str) -> Sent | Awaitable[Sent | None] | None:
         """Do it, once per key."""
 
 
@@ -78,7 +78,7 @@ class _Hand:
         self._tries = Tries(effect.name, effect.attempts, kit)
         self._letters = DeadLetters(plan.pipeline, effect.name, topics.dead(effect.name), plan.digest)
         self._sink: Sink | None = None
-        self._pool = ThreadPoolExecutor(min(effect.concurrency, _MOST_THREADS), thread_name_prefix=effect.name)
+        self._threads = Threads(effect.name, effect.concurrency)
 
     def prepare(self) -> None:
         """Open the sink."""
@@ -93,10 +93,12 @@ class _Hand:
         order = _Order(message.record, around, key, digest(message.record.value or b""), message.value)
         match move(view.state.get(key), around.run, order.sha256, view.now, around.deadline):
             case Kept():
-                return self._done(order, "kept", view.now)
+                return self._done(order, "kept", _NOTHING, view.now)
             case TooLate():
                 reason = Reason("expired", "no effect is claimed after the run's deadline")
-                return self._letters.dead(message.record, around, (reason,), view.now, outcome="expired")
+                return self._dead(order, (reason,), _NOTHING, "expired", view.now)
+            case Doubt(why):
+                return self._dead(order, (Reason("in_doubt", why),), _NOTHING, "in_doubt", view.now)
             case Claim(entry):
                 view.state.put(key, entry)
                 return Call(lambda: self._carry_out(order), claim=True)
@@ -120,45 +122,53 @@ class _Hand:
     async def _carry_out(self, order: _Order) -> Settle:
         """A claimed effect is finished, deadline or not: its attempts are bounded by the policy alone."""
         around = order.around
-        context = Context(
-            self._plan.pipeline, self._effect.name, around.run, around.event, around.item, 1, _NEVER
-        )  # fmt: skip
-        outcome = await self._tries.run(context, self._attempt(order), lambda: False)
+        context = Context(self._plan.pipeline, self._effect.name, around.run, around.event, around.item, 1, _NEVER)
+        outcome = await self._tries.run(context, self._attempt(order))
+        self._kit.metrics.hung(self._effect.name, self._threads.hung)
         return lambda view: self._settle(order, outcome, view)
 
-    def _attempt(self, order: _Order) -> Callable[[Context, float], Awaitable[Sent]]:
-        async def attempt(_: Context, seconds: float) -> Sent:
+    def _attempt(self, order: _Order) -> Callable[[Context, float], Awaitable[Sent | Retry | Reject | Escalate]]:
+        async def attempt(_: Context, seconds: float) -> Sent | Retry | Reject | Escalate:
             assert self._sink is not None  # noqa: S101 - the host prepares every service before the first record
-            async with asyncio.timeout(seconds):
-                if inspect.iscoroutinefunction(self._sink.send):
-                    return await self._sink.send(order.value, order.key)  # type: ignore[no-any-return]  # as the port says
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, self._sink.send, order.value, order.key)  # type: ignore[arg-type]  # a sync one, here
+            send: Callable[..., Any] = self._sink.send
+            if inspect.iscoroutinefunction(send):
+                return _answer(await within(seconds, send(order.value, order.key)))
+            return _answer(await within(seconds, self._threads.call(send, order.value, order.key)))
 
         return attempt
 
     def _settle(self, order: _Order, outcome: Outcome, view: View) -> Done:
-        around = order.around
         if outcome.failed is not None:
-            self._kit.metrics.dead(self._effect.name, outcome.failed[0].code)
-            return self._letters.dead(
-                order.record, around, outcome.failed, view.now, effort=outcome.effort, outcome="in_doubt"
-            )
-        sent: Sent = outcome.answer if isinstance(outcome.answer, Sent) else Sent()
+            return self._dead(order, outcome.failed, outcome.effort, "in_doubt", view.now)
+        sent: Sent = outcome.answer
         receipt = Receipt(
-            key=order.key, run=around.run, step=self._effect.name, sha256=order.sha256, at=view.now,
+            key=order.key, run=order.around.run, step=self._effect.name, sha256=order.sha256, at=view.now,
             outcome="duplicate" if sent.duplicate else "sent", reference=sent.reference,
         )  # fmt: skip
-        entry: LedgerEntry | None = view.state.get(order.key)
-        claimed = entry or LedgerEntry(state="claimed", run=around.run, sha256=order.sha256, at=view.now, receipt=None)
-        view.state.put(order.key, recorded(claimed, receipt))
-        return self._done(order, receipt["outcome"], view.now)
+        claimed = LedgerEntry(
+            state="claimed", run=order.around.run, sha256=order.sha256, at=view.now, receipt=None
+        )  # fmt: skip
+        view.state.put(order.key, recorded(view.state.get(order.key) or claimed, receipt))
+        return self._done(order, receipt["outcome"], outcome.effort, view.now)
 
-    def _done(self, order: _Order, outcome: str, now: int) -> Done:
+    def _done(self, order: _Order, outcome: str, effort: Effort, now: int) -> Done:
         event = task_done(
-            order.around, self._effect.name, order.record.address, now, [], outcome=outcome, sha256=order.sha256
-        )
+            order.around, self._effect.name, order.record.address, now, [], effort=effort, outcome=outcome,
+            sha256=order.sha256,
+        )  # fmt: skip
         return Done((), event)
 
+    def _dead(self, order: _Order, reasons: tuple[Reason, ...], effort: Effort, outcome: str, now: int) -> Done:
+        self._kit.metrics.dead(self._effect.name, reasons[0].code)
+        return self._letters.dead(order.record, order.around, reasons, now, effort=effort, outcome=outcome)
 
-_NEVER = 1 << 52  # ms since the epoch, far away
+
+def _answer(sent: object) -> Sent | Retry | Reject | Escalate:
+    """What a sink answered; Poison when that leaves open whether the effect happened."""
+    if isinstance(sent, Retry | Reject | Escalate):
+        return sent
+    if sent is None:
+        return Sent()
+    if not isinstance(sent, Sent):
+        raise Poison("bad_sink", f"the sink answered a {type(sent).__name__}, neither Sent nor None")
+    return Sent(sent.duplicate is True, shown(sent.reference))

@@ -5,17 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from penstock.contracts.answers import Escalate, Reason, Reject, Retry, reasons_of
+from penstock.contracts.answers import Escalate, Reason, Reject, Retry, as_reason, raised, reasons_of
 from penstock.contracts.context import Context, OverBudget
 from penstock.contracts.events import Effort
 from penstock.contracts.patience import Policy, pause
 from penstock.errors import Fatal, Halt, Poison
 from penstock.runtime.kit import Kit
-from penstock.runtime.threads import NoAnswer
+from penstock.runtime.threads import Endless, NoAnswer, awaited, within
 
 LONGEST_PAUSE = 10.0  # s; what waits in memory fills the window and stops the intake
+
+
+class Tried(NamedTuple):
+    """A first attempt that was made on the loop's own thread: what it answered, or what it raised."""
+
+    answer: Any = None
+    error: BaseException | None = None
+
+    async def result(self) -> Any:
+        """As if it were made now."""
+        if self.error is not None:
+            raise self.error
+        return await awaited(self.answer)
+
+
+def at_once(call: Callable[..., Any], *arguments: Any) -> Tried:
+    """Call a trivial handler on this very thread."""
+    try:
+        return Tried(call(*arguments))
+    except (Fatal, Halt, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a handler's border, as in `Tries`
+        return Tried(None, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +61,17 @@ class Tries:
     kit: Kit
 
     async def run(
-        self, context: Context, call: Callable[[Context, float], Awaitable[Any]], stale: Callable[[], bool]
+        self, context: Context, call: Callable[[Context, float], Awaitable[Any]], first: Tried | None = None
     ) -> Outcome:
-        """Attempts until one succeeds, the policy or the deadline ends them, or nobody wants the answer any more."""
+        """Attempts until one succeeds, or the policy or the deadline ends them; `first` is one that was made."""
         spent, last = 0.0, tuple[Reason, ...]()
         while True:
             left = context.deadline / 1000 - self.kit.clock()
-            if left <= 0 or stale():
+            if left <= 0 and first is None:
                 return _expired(context, spent, last)
-            answer, asked = await self._once(context, call, left)
+            attempt = call if first is None else _again(first)
+            answer, asked = await self._once(context, attempt, left)
+            first = None
             spent += context.spent_usd
             effort = Effort(context.attempt, spent)
             if not isinstance(answer, _Failure):
@@ -65,21 +90,16 @@ class Tries:
         timeout = min(self.policy.timeout_ms / 1000, left)
         try:
             answer = await call(context, timeout)
-        except NoAnswer as error:
-            answer = _Failure(Reason("timeout", str(error), retryable=True))
-        except OverBudget as error:
-            answer = _Failure(Reason("over_budget", str(error)), transient=False)
-        except Poison as error:
-            answer = _Failure(Reason(error.code, str(error), error.path), transient=False)
         except (Fatal, Halt):
             raise
-        except BaseException as error:  # a handler's border: whatever comes out is a transient failure, also sys.exit
-            if _cancelled() or isinstance(error, KeyboardInterrupt):
+        except BaseException as error:  # a handler's border: whatever comes out is a failure, sys.exit too
+            if _cancelled():
                 raise
-            answer = failure_of(error)
+            answer = _failure(error)
         asked = None
         if isinstance(answer, Retry):
-            asked, answer = answer.after, _Failure(Reason("retry", answer.reason, retryable=True))
+            said = as_reason(Reason("retry", answer.reason, retryable=True))
+            asked, answer = answer.after, _Failure(said)
         label = _label(answer)
         self.kit.metrics.attempt(self.step, label, self.kit.clock() - began, context.spent_usd)
         return answer, asked
@@ -91,13 +111,23 @@ class _Failure:
     transient: bool = True
 
 
-def failure_of(error: BaseException) -> _Failure:
-    """An exception out of a handler: its class and message."""
-    try:
-        said = str(error)
-    except Exception:  # noqa: BLE001 - even that may be broken
-        said = "(it cannot say what it is)"
-    return _Failure(Reason("exception", f"{type(error).__name__}: {said}", retryable=True))
+def _failure(error: BaseException) -> _Failure:
+    """An exception out of a handler: transient, unless it can only come again."""
+    match error:
+        case NoAnswer():
+            return _Failure(Reason("timeout", str(error), retryable=True))
+        case OverBudget():
+            return _Failure(Reason("over_budget", str(error)), transient=False)
+        case Endless():
+            return _Failure(Reason("invalid_output", str(error)), transient=False)
+        case Poison():
+            return _Failure(as_reason(Reason(error.code, str(error), error.path)), transient=False)
+        case _:
+            return _Failure(raised(error))
+
+
+def _again(first: Tried) -> Callable[[Context, float], Awaitable[Any]]:
+    return lambda _, seconds: within(max(seconds, 0.0), first.result())
 
 
 def _cancelled() -> bool:

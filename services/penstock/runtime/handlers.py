@@ -9,8 +9,10 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
+from penstock.contracts.answers import raised
 from penstock.contracts.context import Context
 from penstock.errors import Mistake, Poison
+from penstock.runtime.codec import Codec
 from penstock.runtime.threads import MOST_THREADS, Threads, awaited, within
 
 
@@ -62,10 +64,10 @@ class Handler:
         """Call it, waiting `seconds` at the most; NoAnswer after that."""
         call, arguments = self._ready(value, context)
         if self._asynchronous:
-            return await within(seconds, call(*arguments))
+            return await within(seconds, _complete(call, arguments))
         if self._threads is None:
-            return call(*arguments)
-        return await within(seconds, _through(self._threads, call, arguments))
+            return await within(seconds, awaited(call(*arguments)))
+        return await within(seconds, self._threads.call(call, *arguments))
 
     def argument(self, value: dict[str, Any]) -> Any:
         """The value as the handler wants it; Poison when the model refuses what the contract allowed."""
@@ -84,8 +86,19 @@ class Handler:
         return self._call, (argument, context) if self._with_context else (argument,)
 
 
-async def _through(threads: Threads, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return await awaited(await threads.call(call, *arguments))
+async def _complete(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return await awaited(await call(*arguments))
+
+
+def payload_of(codec: Codec, contract: str, answer: Any) -> tuple[dict[str, Any], bytes]:
+    """A handler's output as a dictionary and encoded; Poison, and nothing else, when it is no such payload."""
+    try:
+        value = plain(answer)
+        return value, codec.encode(contract, value)
+    except Poison:
+        raise
+    except Exception as error:
+        raise Poison("invalid_output", f"does not fit {contract}: {raised(error).message}") from error
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -96,7 +109,14 @@ def plain(value: Any) -> dict[str, Any]:
         return value.model_dump()
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    raise Poison("invalid_output", f"the handler answered a {type(value).__name__}, which is no payload")
+    raise Poison("invalid_output", f"the handler answered a {useless(value)}, which is no payload")
+
+
+def useless(answer: object) -> str:
+    """What kind of thing an answer is that nobody can use; a coroutine is closed, or Python would complain."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    return type(answer).__name__
 
 
 def _parameters(path: str, target: Any) -> list[str]:

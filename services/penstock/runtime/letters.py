@@ -13,7 +13,7 @@ from penstock.contracts.identity import digest
 from penstock.contracts.records import RunEvent, reason_records
 from penstock.errors import Poison
 from penstock.runtime.codec import Codec
-from penstock.runtime.handlers import plain
+from penstock.runtime.handlers import payload_of
 from penstock.runtime.ports import Headers, Output, Record
 from penstock.runtime.service import Done
 
@@ -33,9 +33,9 @@ class DeadLetters:
     digest: str
     version: str = ""
 
-    def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+    def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int, *, origin: str = "") -> Done:
         """What cannot be processed at all: undecodable, of the wrong contract, too large."""
-        return self.dead(record, around, (Reason(poison.code, str(poison), poison.path),), now)
+        return self.dead(record, around, (Reason(poison.code, str(poison), poison.path),), now, origin=origin)
 
     def dead(  # noqa: PLR0913 - what a dead letter has to say
         self,
@@ -116,7 +116,7 @@ def suggested(codec: Codec, contract: str, value: Any) -> tuple[bytes | None, tu
     if value is None:
         return None, ()
     try:
-        data = codec.encode(contract, plain(value))
+        _, data = payload_of(codec, contract, value)
     except Poison as poison:
         return None, (Reason("no_suggestion", str(poison), severity="warning"),)
     if len(data) > _MOST_SUGGESTED:

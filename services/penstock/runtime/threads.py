@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from types import GeneratorType
 from typing import Any, TypeVar
 
@@ -14,11 +15,16 @@ from penstock.errors import Fatal
 
 MOST_THREADS = 64
 MOST_HUNG = 64  # a step with so many threads that never return only looks alive
+MOST_ITEMS = 1_000  # of a generator: one without an end would take all memory there is
 T = TypeVar("T")
 
 
 class NoAnswer(TimeoutError):  # noqa: N818 - named for what it says
     """The call did not answer in time; a TimeoutError of the call's own is none."""
+
+
+class Endless(Exception):  # noqa: N818 - the same
+    """A generator gave more items than anybody reads."""
 
 
 async def within(seconds: float, call: Awaitable[T]) -> T:
@@ -33,10 +39,20 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
 
 
 async def awaited(answer: Any) -> Any:
-    """What a callable answered, where it turned out to be something to wait for."""
+    """What a callable answered, where it turned out to be something to wait for or a generator."""
     if inspect.isasyncgen(answer):
-        return [item async for item in answer]
+        return await _gathered(answer)
+    if isinstance(answer, GeneratorType):
+        return listed(answer)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def listed(items: Iterable[Any]) -> list[Any]:
+    """All items; Endless when there are too many of them."""
+    found = list(islice(items, MOST_ITEMS + 1))
+    if len(found) > MOST_ITEMS:
+        raise Endless(f"more than {MOST_ITEMS} items")
+    return found
 
 
 class Threads:
@@ -52,10 +68,10 @@ class Threads:
         self._lock = threading.Lock()
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call it in a thread. Fatal when this one is left hanging and too many are already."""
+        """Call it in a thread, and await what it answers. Fatal when one too many is left hanging."""
         running = self._pool.submit(_complete, function, arguments)
         try:
-            return await asyncio.wrap_future(running)
+            return await awaited(await asyncio.wrap_future(running))
         except asyncio.CancelledError:
             if not running.cancel() and not running.done():
                 self._left(running)
@@ -73,10 +89,20 @@ class Threads:
             self.hung -= 1
 
 
+async def _gathered(items: AsyncGenerator[Any, Any]) -> list[Any]:
+    found = []
+    async for item in items:
+        found.append(item)
+        if len(found) > MOST_ITEMS:
+            await items.aclose()
+            raise Endless(f"more than {MOST_ITEMS} items")
+    return found
+
+
 def _complete(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """The whole work of a call: a generator is run to its end here, where it may block."""
     try:
         answer = function(*arguments)
-        return list(answer) if isinstance(answer, GeneratorType) else answer
-    except StopIteration as error:  # a future cannot carry it
-        raise RuntimeError("StopIteration came out of it") from error
+        return listed(answer) if isinstance(answer, GeneratorType) else answer
+    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:  # what would end whoever awaits the future
+        raise RuntimeError(f"{type(error).__name__} came out of it") from error

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from penstock.contracts.records import Terminal
+from penstock.contracts.records import RunEvent, Terminal
 
 
 class Steps(Protocol):
@@ -63,7 +63,7 @@ Rung: TypeAlias = Fall | Missing | Ask | End
 SKIPS: dict[str, frozenset[type]] = {
     "expired": frozenset({Fall, Missing, Ask}),
     "in_doubt": frozenset({Fall, Missing, Ask}),
-    "escalated": frozenset({Fall, Missing}),
+    "escalated": frozenset({Fall}),
 }
 ENDS: dict[str, Terminal] = {
     "expired": "expired",
@@ -74,7 +74,10 @@ ENDS: dict[str, Terminal] = {
 
 
 def next_rung(steps: Steps, outcome: str, used: Collection[str], reviews: int) -> Rung:
-    """The next rung for a task that died with `outcome`; `used` are those taken, `reviews` how many may be asked."""
+    """The next rung for a task that died with `outcome`; `used` are those taken, `reviews` how many may be asked.
+
+    What dies after the run's deadline has expired, whatever it died of: see `fate`.
+    """
     skips = SKIPS.get(outcome, frozenset())
     if steps.fallback and Fall not in skips and fall_name(steps.fallback) not in used:
         return Fall(steps.fallback)
@@ -84,6 +87,14 @@ def next_rung(steps: Steps, outcome: str, used: Collection[str], reviews: int) -
     if steps.review and steps.gate and Ask not in skips and asked < reviews:
         return Ask(steps.gate)
     return End(ENDS.get(outcome, "failed"))
+
+
+def fate(event: RunEvent, deadline: int) -> str:
+    """What a task died of; after the run's deadline nothing is begun any more, save that a doubt stays one.
+
+    By the time of the step, so that a supervisor that was away does not make runs expire.
+    """
+    return "expired" if event["at"] >= deadline and event["outcome"] != "in_doubt" else event["outcome"]
 
 
 def fall_name(step: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import of_run
-from penstock.contracts.identity import digest, task_id
+from penstock.contracts.identity import task_id
 from penstock.contracts.records import (
     COMMAND,
     REVIEW,
@@ -14,10 +17,13 @@ from penstock.contracts.records import (
     Command,
     Dead,
     OpenTask,
+    ReasonRecord,
     Review,
     Ruling,
     RunEvent,
     RunMemory,
+    Spawned,
+    State,
 )
 from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
@@ -25,19 +31,19 @@ from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Done, Keeps, Message, Send, Service, View
-from penstock.supervisor.ladder import Ask, End, Fall, Missing, Rung, ask_name, fall_name, next_rung
-from penstock.supervisor.transitions import account, begin, close, due, mark, opened, status, terminal, waiting
+from penstock.supervisor import transitions
+from penstock.supervisor.ladder import Ask, End, Fall, Missing, ask_name, fall_name, fate, next_rung
+from penstock.supervisor.questions import asked, closed, question
 from penstock.topology.plan import Effect, Output, Plan, Validator
 
 SKEW_MS = 2_000
-_TASKS = frozenset({"task_done", "task_dead", "late"})
+_TELLING = frozenset({"run_started", "task_done", "task_dead", "late", "decided"})
 
 
 def build(plan: Plan, step: str, kit: Kit) -> Service:
     """Reads `p.runs`, keeps one memory per open run, answers as the only writer of `p.status` and `p.reviews`."""
     topics = Topics(plan.pipeline)
     desk = _Overseer(plan, kit)
-    grace = plan.longest_call_ms + SKEW_MS
     return Service(
         pipeline=plan.pipeline,
         step=step,
@@ -47,7 +53,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         contracts=frozenset({RUN_EVENT}),
         answer=desk.answer,
         bury=desk.bury,
-        keeps=Keeps(topics.state(SUPERVISOR), RUN_MEMORY, lambda memory: due(memory, grace), desk.expire),  # type: ignore[arg-type]  # the store holds nothing else
+        keeps=Keeps(topics.state(SUPERVISOR), RUN_MEMORY, desk.due, desk.expire),  # type: ignore[arg-type]  # the store holds nothing else
         enveloped=False,
         prompt=True,
     )
@@ -59,180 +65,176 @@ class _Overseer:
         self._kit = kit
         self._topics = Topics(plan.pipeline)
         self._letters = DeadLetters(plan.pipeline, SUPERVISOR, self._topics.dead(SUPERVISOR), plan.digest)
+        self._grace = plan.longest_call_ms + SKEW_MS
 
     def answer(self, message: Message, view: View) -> Done:
         event: RunEvent = message.value  # type: ignore[assignment]  # decoded under that very contract
         kind = event["kind"]
         memory: RunMemory | None = view.state.get(event["run"])
-        if kind == "run_started":
-            return self._keep(begin(event), None, view)
-        if kind not in _TASKS and kind != "decided":
+        if kind == "run_started" and memory is None:
+            return self._keep(None, transitions.begin(event), view)
+        if kind not in _TELLING:
             return Done()
-        if memory is None:
+        if memory is None or kind == "run_started":
             return Done() if kind == "late" else self._late(event, view.now)
         if kind == "decided":
             return self._decided(memory, event, view)
-        after = account(memory, event)
+        after = transitions.account(memory, event)
         if kind == "task_dead" and event["dead"] is not None:
             return self._dead(memory, after, event, event["dead"], view)
-        return self._keep(after, memory, view)
+        return self._keep(memory, after, view)
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
         self._kit.metrics.dead(SUPERVISOR, poison.code)
         return self._letters.bury(record, around, poison, now)
 
+    def due(self, memory: RunMemory) -> int:
+        """When a run must be looked at though nothing happens."""
+        return transitions.due(memory, self._grace)
+
     def expire(self, run: str, view: View) -> Done:
         """Reviews that nobody answered, and runs whose deadline and longest call are over."""
         memory: RunMemory = view.state.get(run)
-        over = view.now >= memory["deadline"] + self._plan.longest_call_ms + SKEW_MS
-        gone = [t for t in memory["open"] if (t["due"] <= view.now if t["review"] else over)]
-        after = mark(close(memory, {task["task"] for task in gone}), "expired")
-        in_doubt = [f"{t['step']}:{t['task']}" for t in gone if isinstance(self._plan.steps.get(t["step"]), Effect)]
-        after["in_doubt"] = [*after["in_doubt"], *in_doubt]
-        sends = [self._closed(task, memory, "expired", view.now) for task in gone if task["review"]]
-        return self._keep(after, memory, view, sends)
+        over = view.now >= memory["deadline"] + self._grace
+        gone = [task for task in memory["open"] if (task["due"] <= view.now if task["review"] else over)]
+        after = transitions.mark(transitions.close(memory, {task["task"] for task in gone}), "expired")
+        after = transitions.doubt(after, [_named(task) for task in gone if self._acts(task["step"])])
+        sends = [self._review(closed(memory, task, "expired", view.now)) for task in gone if task["review"]]
+        return self._keep(memory, after, view, sends)
 
     def _dead(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, view: View) -> Done:
-        if event["task"] not in {task["task"] for task in memory["open"]}:
+        if not any(task["task"] == event["task"] and not task["review"] for task in memory["open"]):
             return self._late(event, view.now)
-        rung = self._rung(memory, event)
-        match rung:
+        memory = transitions.explain(memory, dead["reasons"])
+        match self._rung(memory, event):
             case Fall(step):
-                after, send = self._fall(memory, event, dead, step)
-                return self._keep(after, before, view, [send])
+                return self._fall(before, memory, event, dead, step, view)
             case Missing(branches):
-                return self._miss(before, memory, event, dead, branches, view)
+                return self._miss(before, memory, event, dead["reasons"], branches, view)
             case Ask(gate):
                 return self._ask(before, memory, event, dead, gate, view)
             case End(outcome):
-                after = mark(close(memory, {event["task"]}), outcome, dead["reasons"])
-                if event["outcome"] == "in_doubt":
-                    after["in_doubt"] = [*after["in_doubt"], f"{event['step']}:{event['task']}"]
-                return self._keep(after, before, view)
+                after = transitions.mark(transitions.close(memory, {event["task"]}), outcome)
+                doubts = [f"{event['step']}:{event['task']}"] if event["outcome"] == "in_doubt" else []
+                return self._keep(before, transitions.doubt(after, doubts), view)
 
-    def _rung(self, memory: RunMemory, event: RunEvent) -> Rung:
+    def _rung(self, memory: RunMemory, event: RunEvent) -> Fall | Missing | Ask | End:
         step = self._plan.steps.get(event["step"])
         if step is None or isinstance(step, Output):
             return End("failed")
-        return next_rung(step.ladder, event["outcome"], memory["used"], self._plan.reviews.times)
+        return next_rung(step.ladder, fate(event, memory["deadline"]), memory["used"], self._plan.reviews.times)
 
-    def _fall(self, memory: RunMemory, event: RunEvent, dead: Dead, step: str) -> tuple[RunMemory, Send]:
+    def _fall(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, step: str, view: View) -> Done:
         """The fallback fetches the same input by its address."""
-        turn = memory["round"] + 1
-        task = task_id(memory["run"], step, event["item"], turn)
-        command: Command = {"kind": "run", "address": dead["origin"], "branch": "", "review": "", "sha256": "",
-                            "reasons": dead["reasons"]}  # fmt: skip
-        after = mark(close(memory, {event["task"]}), "succeeded_by_fallback", dead["reasons"])
-        after["open"] = [*after["open"], opened({"task": task, "step": step})]
-        after["round"], after["used"] = turn, [*after["used"], fall_name(step)]
-        return after, self._command(step, command, memory, event, task, turn)
+        task: Spawned = {"task": task_id(memory["run"], step, event["item"], memory["round"] + 1), "step": step}
+        after = transitions.command(memory, event["task"], task, view.now + self._plan.limits.deadline_ms)
+        after = transitions.mark(transitions.take(after, fall_name(step)), "succeeded_by_fallback")
+        order = _order("run", dead["reasons"], address=dead["origin"])
+        return self._keep(before, after, view, [self._command(after, task, order, event["item"], dead["origin"])])
 
     def _miss(
-        self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead,
-        branches: tuple[tuple[str, str], ...], view: View,
+        self, before: RunMemory, memory: RunMemory, event: RunEvent, reasons: list[ReasonRecord],
+        branches: Sequence[tuple[str, str]], view: View,
     ) -> Done:  # fmt: skip
-        after = close(memory, {event["task"]})
-        sends = []
-        for join, branch in branches:
-            task = task_id(memory["run"], join, event["item"], 0, branch)
-            command: Command = {"kind": "missing", "address": "", "branch": branch, "review": "", "sha256": "",
-                                "reasons": dead["reasons"]}  # fmt: skip
-            after["open"] = [*after["open"], opened({"task": task, "step": join})]
-            sends.append(self._command(join, command, memory, event, task, memory["round"]))
-        return self._keep(after, before, view, sends)
+        """The joins behind a dead task hear that nothing comes, and why."""
+        item = event["item"]
+        tokens: list[tuple[Spawned, str]] = [
+            ({"task": task_id(memory["run"], join, item, 0, branch), "step": join}, branch) for join, branch in branches
+        ]
+        after = transitions.miss(memory, event["task"], [task for task, _ in tokens])
+        sends = [
+            self._command(after, task, _order("missing", reasons, branch=branch), item, event["input"])
+            for task, branch in tokens
+        ]
+        return self._keep(before, after, view, sends)
 
     def _ask(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, gate: str, view: View) -> Done:
-        step = self._plan.steps[event["step"]]
+        """A person decides about the judged value, or about what the dead step suggested."""
         post = self._plan.steps[gate]
         assert isinstance(post, Validator)  # noqa: S101 - the compiler holds it
-        suggestion = dead["suggestion"]
-        sha256 = (
-            digest(suggestion) if suggestion is not None else event["sha256"] if isinstance(step, Validator) else ""
-        )
-        identifier = task_id(memory["run"], event["step"], event["task"], 0, "review")
-        expires = view.now + self._plan.reviews.expires_ms
-        review: Review = {
-            "review": identifier, "run": memory["run"], "event": memory["event"], "state": "open",
-            "step": event["step"], "gate": gate, "task": event["task"], "item": event["item"], "round": event["round"],
-            "letter": dead["letter"], "contract": post.reads, "value": suggestion, "sha256": sha256,
-            "reasons": dead["reasons"], "votes": [], "offers": ["approve", "reject"] if sha256 else ["reject"],
-            "opened": view.now, "expires": expires, "plan": memory["plan"], "decided_by": "", "decision": "",
-        }  # fmt: skip
-        asked: OpenTask = {"task": event["task"], "step": event["step"], "review": identifier, "due": expires,
-                           "gate": gate, "sha256": sha256, "item": event["item"], "origin": dead["origin"]}  # fmt: skip
-        after = close(memory, {event["task"]})
-        after["open"] = [*after["open"], asked]
-        after["used"] = [*after["used"], ask_name(event["step"])]
-        after["reasons"] = [*after["reasons"], *dead["reasons"]]
-        ruling: Ruling = {"review": identifier, "decision": "", "verdict": "", "by": ""}
-        news = of_run("review_requested", memory["run"], memory["event"], view.now, step=event["step"], ruling=ruling)
-        send = Send(self._topics.reviews, identifier.encode(), review, REVIEW)
-        return self._keep(after, before, view, [send], news)
+        judged = isinstance(self._plan.steps[event["step"]], Validator)
+        task = asked(event, dead, gate, view.now + self._plan.reviews.expires_ms, judged=judged)
+        after = transitions.take(transitions.ask(memory, task), ask_name(event["step"]))
+        ruling: Ruling = {"review": task["review"], "decision": "", "verdict": "", "by": ""}
+        told = of_run("review_requested", memory["run"], memory["event"], view.now, step=event["step"], ruling=ruling)
+        send = self._review(question(after, task, event, dead, post.reads, view.now))
+        return self._keep(before, after, view, [send], told)
 
     def _decided(self, memory: RunMemory, event: RunEvent, view: View) -> Done:
         """The first decision in the order of the log counts; any later one finds no open review."""
         ruling = event["ruling"]
         task = next((t for t in memory["open"] if ruling is not None and t["review"] == ruling["review"]), None)
-        if ruling is None or task is None or task["due"] <= view.now:
+        if ruling is None or task is None or not task["review"] or task["due"] <= event["at"]:
             return self._late(event, view.now)
-        closed = self._closed(task, memory, "decided", view.now, ruling)
-        after = close(memory, {task["task"]})
-        if ruling["verdict"] not in ("approve", "edit"):
-            return self._keep(mark(after, "rejected"), memory, view, [closed])
-        turn = memory["round"] + 1
-        again = task_id(memory["run"], task["gate"], task["item"], turn)
-        after = mark(after, "resolved_by_human")
-        after["open"] = [*after["open"], opened({"task": again, "step": task["gate"]})]
-        after["round"], after["deadline"] = turn, view.now + self._plan.limits.deadline_ms
-        command: Command = {"kind": "decided", "address": ruling["decision"], "branch": "", "review": task["review"],
-                            "sha256": task["sha256"], "reasons": []}  # fmt: skip
-        about = RunEvent(**{**event, "item": task["item"], "input": task["origin"]})
-        return self._keep(
-            after, memory, view, [closed, self._command(task["gate"], command, after, about, again, turn)]
-        )
+        send = self._review(closed(memory, task, "decided", view.now, ruling))
+        match ruling["verdict"]:
+            case "approve" | "edit" if task["sha256"]:
+                return self._release(memory, task, ruling, view, send)
+            case "reject":
+                after = transitions.mark(transitions.close(memory, {task["task"]}), "rejected")
+                return self._keep(memory, after, view, [send])
+            case _:
+                return self._late(event, view.now)  # nothing of the kind was on offer
 
-    def _closed(self, task: OpenTask, memory: RunMemory, state: str, now: int, ruling: Ruling | None = None) -> Send:
-        """The review's last record: whoever lists what is open must not see it any more."""
-        review: Review = {
-            "review": task["review"], "run": memory["run"], "event": memory["event"],
-            "state": "decided" if state == "decided" else "expired", "step": task["step"], "gate": task["gate"],
-            "task": task["task"], "item": task["item"], "round": memory["round"], "letter": "", "contract": "",
-            "value": None, "sha256": task["sha256"], "reasons": [], "votes": [], "offers": [], "opened": now,
-            "expires": task["due"], "plan": memory["plan"], "decided_by": ruling["by"] if ruling else "",
-            "decision": ruling["decision"] if ruling else "",
+    def _release(self, memory: RunMemory, task: OpenTask, ruling: Ruling, view: View, send: Send) -> Done:
+        """The gate fetches the decision where it lies, and lets through what it names."""
+        gate: Spawned = {
+            "task": task_id(memory["run"], task["gate"], task["item"], memory["round"] + 1), "step": task["gate"],
         }  # fmt: skip
-        return Send(self._topics.reviews, task["review"].encode(), review, REVIEW)
+        after = transitions.command(memory, task["task"], gate, view.now + self._plan.limits.deadline_ms)
+        after = transitions.mark(after, "resolved_by_human")
+        order = _order("decided", [], address=ruling["decision"], review=task["review"], sha256=task["sha256"])
+        return self._keep(
+            memory, after, view, [send, self._command(after, gate, order, task["item"], task["origin"])]
+        )  # fmt: skip
 
     def _keep(
-        self, memory: RunMemory, before: RunMemory | None, view: View, sends: list[Send] | None = None,
-        news: RunEvent | None = None,
+        self, before: RunMemory | None, after: RunMemory, view: View, sends: Sequence[Send] = (),
+        told: RunEvent | None = None,
     ) -> Done:  # fmt: skip
-        """Keep the run, or end it when nothing is open; say so when from now on it only waits for people."""
-        run = memory["run"]
-        sends = sends or []
-        if not memory["open"]:
-            final = terminal(memory)
+        """Keep the run, or end it when nothing is open; say so when it begins to wait for people or goes on."""
+        run = after["run"]
+        if not after["open"]:
+            final = transitions.terminal(after)
             view.state.drop(run)
             self._kit.metrics.ended(final)
-            record = status(memory, final, view.now)
-            ended = of_run("run_ended", run, memory["event"], view.now, step=SUPERVISOR, outcome=final)
-            return Done([*sends, Send(self._topics.status, run.encode(), record, RUN_STATUS)], ended)
-        view.state.put(run, memory)
-        if waiting(memory) and not (before is not None and waiting(before)):
-            record = status(memory, "waiting", view.now)
-            sends = [*sends, Send(self._topics.status, run.encode(), record, RUN_STATUS)]
-        return Done(sends, news)
+            ended = of_run("run_ended", run, after["event"], view.now, step=SUPERVISOR, outcome=final)
+            return Done([*sends, self._status(after, final, view.now)], ended)
+        view.state.put(run, after)
+        state = transitions.news(before, after)
+        return Done(sends if state is None else [*sends, self._status(after, state, view.now)], told)
 
-    def _command(self, step: str, command: Command, memory: RunMemory, event: RunEvent, task: str, turn: int) -> Send:
-        origin = command["address"] if command["kind"] == "run" else event["input"]
+    def _status(self, memory: RunMemory, state: State, now: int) -> Send:
+        record = transitions.status(memory, state, now)
+        return Send(self._topics.status, memory["run"].encode(), record, RUN_STATUS)
+
+    def _review(self, review: Review) -> Send:
+        return Send(self._topics.reviews, review["review"].encode(), review, REVIEW)
+
+    def _command(self, memory: RunMemory, task: Spawned, order: Command, item: str, origin: str) -> Send:
+        """A command in the run's present round; `origin` is the input that all this is about."""
         around = Envelope(
-            memory["run"], memory["event"], task, event["item"], SUPERVISOR, 1, turn, origin, memory["plan"],
-            memory["deadline"],
+            memory["run"], memory["event"], task["task"], item, SUPERVISOR, 1, memory["round"], origin,
+            memory["plan"], memory["deadline"],
         )  # fmt: skip
-        return Send(self._topics.step(step), memory["run"].encode(), command, COMMAND, around)
+        return Send(self._topics.step(task["step"]), memory["run"].encode(), order, COMMAND, around)
+
+    def _acts(self, step: str) -> bool:
+        return isinstance(self._plan.steps.get(step), Effect)
 
     def _late(self, event: RunEvent, now: int) -> Done:
         """Something about a run that has ended, or a decision that came second: recorded, and changes nothing."""
         late = of_run("late", event["run"], event["event"], now, step=event["step"], outcome=event["kind"])
         late["task"], late["input"], late["ruling"] = event["task"], event["input"], event["ruling"]
         return Done((), late)
+
+
+def _named(task: OpenTask) -> str:
+    return f"{task['step']}:{task['task']}"
+
+
+def _order(
+    kind: Literal["run", "missing", "decided"], reasons: list[ReasonRecord], *, address: str = "", branch: str = "",
+    review: str = "", sha256: str = "",
+) -> Command:  # fmt: skip
+    return {"kind": kind, "address": address, "branch": branch, "review": review, "sha256": sha256, "reasons": reasons}

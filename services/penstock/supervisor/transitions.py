@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from penstock.contracts.answers import MOST_REASONS
 from penstock.contracts.records import OpenTask, ReasonRecord, RunEvent, RunMemory, RunStatus, Spawned, State, Terminal
 
 PRECEDENCE: tuple[Terminal, ...] = (
@@ -15,7 +16,6 @@ PRECEDENCE: tuple[Terminal, ...] = (
     "succeeded_by_fallback",
     "succeeded",
 )
-_MOST_REASONS = 20
 
 
 def begin(event: RunEvent) -> RunMemory:
@@ -48,28 +48,80 @@ def account(memory: RunMemory, event: RunEvent) -> RunMemory:
     """The tasks an event ended and began, and what it took. A repeat changes nothing but the effort."""
     after = close(memory, event["ended"])
     known = {task["task"] for task in after["open"]}
-    fresh = [opened(spawned) for spawned in event["spawned"] if spawned["task"] not in known]
-    after["open"] = after["open"] + fresh
-    after["tasks"] += len(memory["open"]) + len(fresh) - len(after["open"])
-    after["attempts"] += event["attempt"]
-    after["cost_usd"] += event["cost_usd"]
+    repeat = after["tasks"] == memory["tasks"]  # what it ended had ended before, and so perhaps what it began
+    fresh = [opened(spawned) for spawned in event["spawned"] if not repeat and spawned["task"] not in known]
+    after["open"] = [*after["open"], *fresh]
+    after["attempts"] += max(event["attempt"], 0)
+    after["cost_usd"] += max(event["cost_usd"], 0.0)
     return after
 
 
 def close(memory: RunMemory, tasks: Collection[str]) -> RunMemory:
-    """These tasks are not waited for any more."""
-    return {**memory, "open": [task for task in memory["open"] if task["task"] not in tasks]}
+    """These tasks have ended and are not waited for any more."""
+    left = [task for task in memory["open"] if task["task"] not in tasks]
+    return {**memory, "open": left, "tasks": memory["tasks"] + len(memory["open"]) - len(left)}
 
 
-def mark(memory: RunMemory, status: Terminal, reasons: Iterable[ReasonRecord] = ()) -> RunMemory:
+def miss(memory: RunMemory, dead: str, tokens: Iterable[Spawned]) -> RunMemory:
+    """A dead task's part of the run is cut off: the joins behind it are told."""
+    after = close(memory, {dead})
+    known = {task["task"] for task in after["open"]}
+    fresh = [opened(token) for token in tokens if token["task"] not in known]
+    return {**after, "open": [*after["open"], *fresh]}
+
+
+def command(memory: RunMemory, ended: str, task: Spawned, deadline: int) -> RunMemory:
+    """A command takes the place of a task and opens the next round, with a deadline of its own."""
+    after = close(memory, {ended})
+    after["open"] = [*after["open"], opened(task)]
+    after["round"] += 1
+    after["deadline"] = max(after["deadline"], deadline)
+    return after
+
+
+def ask(memory: RunMemory, asked: OpenTask) -> RunMemory:
+    """A task waits for a person."""
+    return {**memory, "open": [*(t for t in memory["open"] if t["task"] != asked["task"]), asked]}
+
+
+def take(memory: RunMemory, rung: str) -> RunMemory:
+    """A rung of the ladder is used up."""
+    return {**memory, "used": [*memory["used"], rung]}
+
+
+def mark(memory: RunMemory, status: Terminal) -> RunMemory:
     """A part of the run has ended like this."""
-    marks = memory["marks"] if status in memory["marks"] else [*memory["marks"], status]
-    return {**memory, "marks": marks, "reasons": [*memory["reasons"], *reasons][:_MOST_REASONS]}
+    return {**memory, "marks": [*(known for known in memory["marks"] if known != status), status]}
+
+
+def doubt(memory: RunMemory, effects: Iterable[str]) -> RunMemory:
+    """Nobody knows whether these effects were sent."""
+    fresh = [effect for effect in effects if effect not in memory["in_doubt"]]
+    return {**memory, "in_doubt": [*memory["in_doubt"], *fresh]}
+
+
+def explain(memory: RunMemory, reasons: Iterable[ReasonRecord]) -> RunMemory:
+    """Why the run did not simply succeed; the first reasons are kept, each once."""
+    fresh = [reason for reason in reasons if reason not in memory["reasons"]]
+    return {**memory, "reasons": [*memory["reasons"], *fresh][:MOST_REASONS]}
+
+
+def news(before: RunMemory | None, after: RunMemory) -> State | None:
+    """The state to be told of an open run: that it waits, for which review, and that work goes on after a wait."""
+    if waiting(after):
+        asked = before is not None and waiting(before) and review(before) == review(after)
+        return None if asked else "waiting"
+    return "running" if before is not None and waiting(before) else None
 
 
 def waiting(memory: RunMemory) -> bool:
     """Whether nothing goes on but the wait for people."""
     return bool(memory["open"]) and all(task["review"] for task in memory["open"])
+
+
+def review(memory: RunMemory) -> str:
+    """The question that waits longest for an answer."""
+    return next((task["review"] for task in memory["open"] if task["review"]), "")
 
 
 def terminal(memory: RunMemory) -> Terminal:
@@ -99,7 +151,7 @@ def status(memory: RunMemory, state: State, now: int) -> RunStatus:
         "cost_usd": memory["cost_usd"],
         "fallbacks": sum(rung.startswith("fallback:") for rung in memory["used"]),
         "reviews": sum(rung.startswith("review:") for rung in memory["used"]),
-        "review": next((task["review"] for task in memory["open"] if task["review"]), ""),
+        "review": review(memory),
         "in_doubt": memory["in_doubt"],
         "reasons": memory["reasons"],
     }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from penstock.contracts.answers import Reason
+from penstock.contracts.answers import Reason, as_reason
 from penstock.contracts.context import Context
 from penstock.contracts.rules import Rule
 from penstock.errors import Poison
-from penstock.runtime.handlers import Handler
+from penstock.runtime.handlers import Handler, useless
 from penstock.runtime.kit import Kit
+from penstock.runtime.threads import listed, within
 from penstock.topology.plan import Check, Validator
 from penstock.validator.gate import Finding, unmet
 
@@ -24,6 +25,11 @@ class Checks:
         self._checks = gate.checks
         self.inline = all(handler.inline for handler in self._handlers.values())
 
+    @property
+    def hung(self) -> int:
+        """Threads that nobody waits for any more."""
+        return sum(handler.hung for handler in self._handlers.values())
+
     def prepare(self) -> None:
         """Make what the Python checks need."""
         for handler in self._handlers.values():
@@ -34,7 +40,10 @@ class Checks:
         return [Finding(check, self._quick(check, value, ctx)) for check in self._checks]
 
     async def ask(self, value: dict[str, Any], ctx: Context, seconds: float) -> list[Finding]:
-        """Ask, waiting `seconds` at the most for each."""
+        """Ask, waiting `seconds` at the most for all of them."""
+        return await within(seconds, self._each(value, ctx, seconds))
+
+    async def _each(self, value: dict[str, Any], ctx: Context, seconds: float) -> list[Finding]:
         findings = []
         for check in self._checks:
             handler = self._handlers.get(id(check))
@@ -60,10 +69,12 @@ def _load(check: Check, gate: Validator, kit: Kit) -> Handler:
 
 
 def _reasons(check: Check, answer: object) -> tuple[Reason, ...]:
-    """What a Python check answered; Poison when it is not a series of reasons, for nothing may pass by accident."""
-    if not isinstance(answer, Iterable):
-        raise Poison("bad_check", f"{check.run} answered a {type(answer).__name__}, not reasons")
-    reasons = tuple(answer)
-    if not all(isinstance(reason, Reason) for reason in reasons):
-        raise Poison("bad_check", f"{check.run} answered something that is no Reason")
-    return reasons
+    """What a Python check answered: whatever stands in a series is a reason, and only an empty series is none.
+
+    Poison for anything else, and for None too: nothing may pass because somebody forgot to answer.
+    """
+    if isinstance(answer, Reason):
+        return (as_reason(answer),)
+    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
+        raise Poison("bad_check", f"{check.run} answered a {useless(answer)}, not reasons")
+    return tuple(map(as_reason, listed(answer)))

@@ -40,6 +40,9 @@ class Check(Protocol):
         """Whether the same worker could do better."""
 
 
+_HARMLESS = ("info", "warning")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check said."""
@@ -57,15 +60,22 @@ class Verdict:
 
 
 def verdict(findings: Iterable[Finding], *, approved: bool) -> Verdict:
-    """Rejected by any error; `approved` by a person waives the checks that are declared waivable, and only those."""
-    reasons: list[Reason] = []
-    passed = True
-    for finding in findings:
-        waived = approved and finding.check.waivable
-        for reason in finding.reasons:
-            reasons.append(replace(reason, severity="info") if waived else reason)
-            passed = passed and (waived or reason.severity != "error")
-    return Verdict(passed, tuple(reasons))
+    """Rejected by any error; `approved` by a person waives the checks that are declared waivable, and only those.
+
+    A severity that is none of the three counts as an error. The errors stand first: a record holds only so many.
+    """
+    reasons = [_weighed(reason, finding.check, approved=approved) for finding in findings for reason in finding.reasons]
+    errors = [reason for reason in reasons if reason.severity not in _HARMLESS]
+    others = [reason for reason in reasons if reason.severity in _HARMLESS]
+    return Verdict(not errors, (*errors, *others))
+
+
+def _weighed(reason: Reason, check: Check, *, approved: bool) -> Reason:
+    if reason.severity in _HARMLESS:
+        return reason
+    if approved and check.waivable:
+        return replace(reason, severity="info")
+    return replace(reason, severity="warning") if check.severity == "warning" else reason
 
 
 def unmet(check: Check, rule: str, value: Mapping[str, Any], error: str = "") -> Reason:

@@ -13,7 +13,7 @@ from penstock.contracts.identity import digest
 from penstock.contracts.records import COMMAND, DECISION, Command, Decision
 from penstock.contracts.topics import Topics
 from penstock.errors import Poison
-from penstock.runtime.attempts import Tries
+from penstock.runtime.attempts import Tried, Tries, at_once
 from penstock.runtime.forward import forward
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
@@ -63,6 +63,7 @@ class _Post:
         topics = Topics(plan.pipeline)
         self.checks = Checks(gate, kit)
         self._plan = plan
+        self._decisions = topics.decisions
         self._gate = gate
         self._kit = kit
         self._routes = routes_of(plan, gate.name)
@@ -78,20 +79,31 @@ class _Post:
             return Call(lambda: self._decided(message.record, around, command))
         case = _Case(message.record, around, message.record.value or b"", message.value)
         if self.checks.inline and around.deadline > view.now:
-            self._quick.inc()
-            return self._judge(case, self.checks.now(case.value, self._context(around)), Effort(), view.now)
-        return Call(lambda: self._ask(case))
+            return self._at_once(case, view.now)
+        return Call(lambda: self._ask(case, self._context(around)))
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+        """A fallback reads what the judged step read."""
         self._kit.metrics.dead(self._gate.name, poison.code)
-        return self._letters.bury(record, around, poison, now)
+        return self._letters.bury(record, around, poison, now, origin=around.address if around else "")
+
+    def _at_once(self, case: _Case, now: int) -> Answer:
+        """The first attempt of trivial checks; where one fails the others go the long way."""
+        ctx = self._context(case.around)
+        tried = at_once(self.checks.now, case.value, ctx)
+        if tried.error is not None:
+            return Call(lambda: self._ask(case, ctx, tried))
+        self._quick.inc()
+        return self._judge(case, tried.answer, Effort(), now)
 
     async def _decided(self, record: Record, around: Envelope, command: Command) -> Done:
         """A person's decision is read where it lies: an approval in the message would be anybody's to forge."""
         if command["kind"] != "decided":
             raise Poison("wrong_command", f"a gate cannot do {command['kind']!r}")
-        found = await self._kit.fetch(_address(command["address"]))
-        contract, value = self._kit.codec.decode(found.value if found else None)
+        found = await self._kit.record(self._address(command["address"]))
+        if found is None:
+            raise Poison("decision_gone", f"there is no record at {command['address']} any more")
+        contract, value = self._kit.codec.decode(found.value)
         if contract != DECISION:
             raise Poison("wrong_decision", f"{command['address']} holds {contract}, not a decision")
         decision: Decision = value  # type: ignore[assignment]  # decoded under that very contract
@@ -99,10 +111,11 @@ class _Post:
         contract, value = self._kit.codec.decode(payload)
         if contract != self._gate.reads:
             raise Poison("wrong_contract", f"the decision releases a {contract}, not a {self._gate.reads}")
-        return await self._ask(_Case(record, around, payload, value, approved=True))
+        return await self._ask(_Case(record, around, payload, value, approved=True), self._context(around))
 
-    async def _ask(self, case: _Case) -> Done:
-        outcome = await self._tries.run(self._context(case.around), self._attempt(case.value), lambda: False)
+    async def _ask(self, case: _Case, ctx: Context, first: Tried | None = None) -> Done:
+        outcome = await self._tries.run(ctx, self._attempt(case.value), first)
+        self._kit.metrics.hung(self._gate.name, self.checks.hung)
         now = self._kit.now()
         if outcome.failed is None:
             return self._judge(case, outcome.answer, outcome.effort, now)
@@ -132,13 +145,18 @@ class _Post:
         return Done(sends, event)
 
     def _context(self, around: Envelope) -> Context:
+        """A gate declares no cost, so its checks may spend nothing."""
         return Context(
-            self._plan.pipeline, self._gate.name, around.run, around.event, around.item, 1, around.deadline
+            self._plan.pipeline, self._gate.name, around.run, around.event, around.item, 1, around.deadline,
+            budget_usd=0.0,
         )  # fmt: skip
 
-
-def _address(text: str) -> Address:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise Poison("wrong_command", str(error)) from error
+    def _address(self, text: str) -> Address:
+        """Where a decision lies; only the desk may write there."""
+        try:
+            address = parse(text)
+        except ValueError as error:
+            raise Poison("wrong_command", str(error)) from error
+        if address.topic != self._decisions:
+            raise Poison("wrong_decision", f"decisions lie in {self._decisions}, not in {address.topic}")
+        return address

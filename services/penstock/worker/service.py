@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from penstock.contracts.address import Address
-from penstock.contracts.answers import Escalate, Reason, Reject, Retry
+from penstock.contracts.answers import Reason
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import Effort, task_done
 from penstock.contracts.records import COMMAND
-from penstock.contracts.topics import Topics
+from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
-from penstock.runtime.attempts import Outcome, Tries
+from penstock.runtime.attempts import Outcome, Tried, Tries, at_once
 from penstock.runtime.forward import forward
-from penstock.runtime.handlers import Handler, plain
+from penstock.runtime.handlers import Handler, payload_of
 from penstock.runtime.kit import Kit
-from penstock.runtime.letters import DeadLetters
+from penstock.runtime.letters import DeadLetters, suggested
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Answer, Call, Done, Message, Service, View
 from penstock.topology.plan import Plan, Worker
@@ -87,25 +89,22 @@ class _Bench:
         return Call(lambda: self._work(job))
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
+        """A command points to its input; any other message is one."""
         self._kit.metrics.dead(self._worker.name, poison.code)
-        return self._letters.bury(record, around, poison, now)
+        commanded = around is not None and around.source == SUPERVISOR
+        return self._letters.bury(record, around, poison, now, origin=around.address if around and commanded else "")
 
     def _at_once(self, job: _Job, now: int) -> Answer:
         """The first attempt of a trivial handler; what is not a plain output goes the long way."""
-        try:
-            answer = self._handler.now(job.value, job.ctx)
-        except Poison:
-            raise
-        except Exception:  # noqa: BLE001 - a handler's border: the next attempt runs where failures are counted
-            return Call(lambda: self._work(job._replace(ctx=job.ctx.again())))
-        if isinstance(answer, Retry | Reject | Escalate):
-            return Call(lambda: self._work(job))
+        tried = at_once(self._handler.now, job.value, job.ctx)
+        if tried.error is not None or not isinstance(tried.answer, dict | BaseModel):
+            return Call(lambda: self._work(job, tried))
         self._quick.inc()
-        return self._emit(job, Outcome(answer, Effort(1, job.ctx.spent_usd)), now)
+        return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
 
     async def _fetched(self, record: Record, around: Envelope, task: Fetch, ctx: Context) -> Done:
         """The input lies where the command says; gone by retention is a failure like any other."""
-        found = await self._kit.fetch(task.address)
+        found = await self._kit.record(task.address)
         if found is None:
             raise Poison("input_gone", f"there is no record at {task.address} any more")
         contract, value = self._kit.codec.decode(found.value)
@@ -113,18 +112,24 @@ class _Bench:
             raise Poison("wrong_contract", f"{task.address} holds {contract}, not {self._worker.reads}")
         return await self._work(_Job(record, around, task.address, value, ctx))
 
-    async def _work(self, job: _Job) -> Done:
-        outcome = await self._tries.run(job.ctx, self._attempt(job.value), lambda: False)
+    async def _work(self, job: _Job, first: Tried | None = None) -> Done:
+        outcome = await self._tries.run(job.ctx, self._attempt(job.value), first)
         self._kit.metrics.hung(self._worker.name, self._handler.hung)
-        now = self._kit.now()
-        return self._emit(job, outcome, now) if outcome.failed is None else self._dead(job, outcome, now)
+        return self._answered(job, outcome, self._kit.now())
 
     def _attempt(self, value: dict[str, Any]) -> Callable[[Context, float], Awaitable[Any]]:
         return lambda ctx, seconds: self._handler.call(value, ctx, seconds)
 
+    def _answered(self, job: _Job, outcome: Outcome, now: int) -> Done:
+        if outcome.failed is not None:
+            return self._dead(job, outcome, outcome.failed, now)
+        try:
+            return self._emit(job, outcome, now)
+        except Poison as poison:
+            return self._dead(job, outcome, (Reason(poison.code, str(poison), poison.path),), now)
+
     def _emit(self, job: _Job, outcome: Outcome, now: int) -> Done:
-        value = plain(outcome.answer)
-        payload = self._kit.codec.encode(self._worker.writes, value)
+        value, payload = payload_of(self._kit.codec, self._worker.writes, outcome.answer)
         sends, spawned = forward(self._routes, job.around, job.origin, payload, value)
         event = task_done(
             job.around, self._worker.name, job.record.address, now, spawned, effort=outcome.effort,
@@ -132,13 +137,10 @@ class _Bench:
         )  # fmt: skip
         return Done(sends, event)
 
-    def _dead(self, job: _Job, outcome: Outcome, now: int) -> Done:
-        reasons: tuple[Reason, ...] = outcome.failed or ()
-        self._kit.metrics.dead(self._worker.name, reasons[0].code if reasons else outcome.code)
-        suggestion = None
-        if outcome.suggestion is not None:
-            suggestion = self._kit.codec.encode(self._worker.writes, plain(outcome.suggestion))
+    def _dead(self, job: _Job, outcome: Outcome, reasons: tuple[Reason, ...], now: int) -> Done:
+        suggestion, dropped = suggested(self._kit.codec, self._worker.writes, outcome.suggestion)
+        self._kit.metrics.dead(self._worker.name, reasons[0].code)
         return self._letters.dead(
-            job.record, job.around, reasons, now, effort=outcome.effort, origin=str(job.origin),
-            outcome=outcome.code, suggestion=suggestion,
+            job.record, job.around, (*reasons, *dropped), now, effort=outcome.effort, origin=str(job.origin),
+            outcome=outcome.code or "failed", suggestion=suggestion,
         )  # fmt: skip

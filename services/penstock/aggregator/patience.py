@@ -1,0 +1,40 @@
+"""How long a join waits for its branches, where the topology does not say: until none of them can come any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.topology.plan import Aggregator, Effect, Output, Plan, Worker
+
+
+def rounds(plan: Plan, join: Aggregator) -> int:
+    """How many fallbacks may hold up one branch of a join while another is there; each opens a round of its own.
+
+    A fallback before the branches part delays them all, and their envelopes carry the later deadline.
+    """
+    behind = [_behind(plan, branch) for branch in join.of]
+    apart = set[str]().union(*behind) - set[str].intersection(*behind)
+    return sum(_may_fall_back(plan, name) for name in apart)
+
+
+def _behind(plan: Plan, name: str) -> set[str]:
+    """A step and all steps that lead to it."""
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        step = ahead.pop()
+        if step not in found:
+            found.add(step)
+            ahead += _before(plan, step)
+    return found
+
+
+def _before(plan: Plan, name: str) -> Iterator[str]:
+    for step in plan.steps.values():
+        if not isinstance(step, Effect | Output) and name in step.to:
+            yield step.name
+
+
+def _may_fall_back(plan: Plan, name: str) -> bool:
+    step = plan.steps.get(name)
+    return isinstance(step, Worker) and step.ladder.fallback is not None
