@@ -98,7 +98,7 @@ def test_check_shows_all_mistakes_and_fails(capsys: pytest.CaptureFixture[str]) 
 
 def test_check_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there is a mistake like any other."""
-    assert main(["check", "nowhere/at-all.yaml"]) == 1
+    assert main(["check", "nowhere/at-all.yaml"]) == 2
     assert "E001" in capsys.readouterr().err
 
 
