@@ -29,7 +29,7 @@ def lag(home: Project, group: str, topic: str) -> int:
 
 
 def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
-    """Fifty events, each sent twice, succeed once each; the processes answer probes, end with 0 and leave no lag."""
+    """Fifty events, each sent twice, succeed once each; the processes stay small and end in good order."""
     file = "topology/diagram.yaml"
     first, second = (home.asked("apply", file) for _ in range(2))
     with home.running(file, *STEPS) as steps:
@@ -38,6 +38,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
         probes = [step.get(path)[0] for step in steps for path in ("/livez", "/readyz", "/metrics")]
         until(lambda: not lag(home, "diagram.ingress", "diagram.in"), 30)
         until(lambda: not any(lag(home, f"diagram.{name}", f"diagram.{name}") for name in STEPS[1:-1]), 30)
+        memory = {step.name: step.memory() for step in steps}
         codes = {step.name: step.stop() for step in steps}
 
     states = Counter(status["state"] for status in home.values("diagram.status"))
@@ -48,6 +49,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
     assert sorted(results) == sorted(f"e{number}" for number in range(50))
     assert set(probes) == {200}
     assert codes == dict.fromkeys(STEPS, 0)
+    assert max(memory.values()) < 150, memory
 
 
 def test_a_person_decides_and_the_run_ends(home: Project) -> None:
@@ -64,15 +66,19 @@ def test_a_person_decides_and_the_run_ends(home: Project) -> None:
         until(lambda: {"succeeded", "resolved_by_human"} <= {s["state"] for s in home.values("ask.status")}, 60)
         until(lambda: home.asked("review", "list", file)["items"] == [], 30)
         late = home.call("review", "approve", file, asked["review"], "-b", home.bootstrap, "--json")
+        memory = steps[0].memory()
         codes = [step.stop(signal.SIGINT) for step in steps]
 
+    noted = [json.loads(line)["effect"]["id"] for line in (home.folder / "notes.jsonl").read_text().splitlines()]
     ends = {status["event"]: status["state"] for status in home.values("ask.status")}
     assert (shown["value"]["id"], shown["reasons"][0]["code"]) == ("large", "too-large")
     assert "error[E313]" in bare.stderr
     assert ends == {"large": "resolved_by_human", "small": "succeeded"}
     assert (late.returncode, json.loads(late.stdout)["code"]) == (6, "E311")
     assert sorted(result["id"] for result in home.values("ask.out.results")) == ["large", "small"]
+    assert sorted(noted) == ["large", "small"]
     assert codes == [0]
+    assert memory < 150
 
 
 def test_a_process_waits_for_its_topics_and_says_so(home: Project) -> None:
