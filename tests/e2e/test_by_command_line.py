@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions  # the package's door does not re-export it for type checkers
 
 from e2e.project import Project, lay_out, project, until
 from penstock.runtime.kafka.admin import KafkaAdmin
@@ -102,6 +104,27 @@ def test_a_process_waits_for_its_topics_and_says_so(home: Project) -> None:
     assert not any(name.startswith("late.") for name in before)
     assert "late.a" in step.said()
     assert code == 0
+
+
+def test_a_topic_that_goes_or_widens_stops_who_needs_it(home: Project) -> None:
+    """A step whose output topic is deleted, and one whose own topic is widened, halt, name it and make nothing."""
+    file = "topology/gone.yaml"
+    text = (home.folder / "topology/diagram.yaml").read_text(encoding="utf-8")
+    (home.folder / file).write_text(text.replace("pipeline: diagram", "pipeline: gone"), encoding="utf-8")
+    home.asked("apply", file)
+    client = AdminClient({"bootstrap.servers": home.bootstrap})
+    with home.running(file, "ingress", "a", "check") as (ingress, writer, reader):
+        client.create_partitions([NewPartitions("gone.check", 6)])["gone.check"].result()
+        client.delete_topics(["gone.b"])["gone.b"].result()
+        home.asked("send", file, given=EVENTS)
+        codes = [step.process.wait(90) for step in (writer, reader)]
+        well = ingress.ready()
+
+    assert codes == [1, 1]
+    assert "the topic gone.b, to be written to, does not exist; `penstock apply` creates it" in writer.said()
+    assert "group gone.check has no offset on gone.check[4]" in reader.said()
+    assert well
+    assert "gone.b" not in KafkaAdmin({"bootstrap.servers": home.bootstrap}).topics()
 
 
 def test_a_process_ends_when_told_to_without_a_broker(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ _TOO_EARLY = frozenset(
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError.NETWORK_EXCEPTION,
      KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
      KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
-     KafkaError.NOT_CONTROLLER}
+     KafkaError.NOT_CONTROLLER, KafkaError._NOENT}
 )  # fmt: skip
 T = TypeVar("T")
 
