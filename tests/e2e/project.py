@@ -52,6 +52,13 @@ class Step:
         assert self.process.poll() is None, f"{self.name}: {self.said()}"
         return self.get("/readyz")[0] == 200
 
+    def memory(self) -> float:
+        """Resident memory in MB."""
+        told = subprocess.run(
+            ["/bin/ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, text=True, check=True
+        )
+        return int(told.stdout) / 1024
+
     def said(self) -> str:
         """All it wrote."""
         return self.log.read_text(encoding="utf-8", errors="replace")

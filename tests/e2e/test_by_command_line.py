@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions  # the package's door does not re-export it for type checkers
 
 from e2e.project import Project, lay_out, project, until
 from penstock.runtime.kafka.admin import KafkaAdmin
@@ -29,7 +31,7 @@ def lag(home: Project, group: str, topic: str) -> int:
 
 
 def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
-    """Fifty events, each sent twice, succeed once each; the processes answer probes, end with 0 and leave no lag."""
+    """Fifty events, each sent twice, succeed once each; the processes stay small and end in good order."""
     file = "topology/diagram.yaml"
     first, second = (home.asked("apply", file) for _ in range(2))
     with home.running(file, *STEPS) as steps:
@@ -38,6 +40,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
         probes = [step.get(path)[0] for step in steps for path in ("/livez", "/readyz", "/metrics")]
         until(lambda: not lag(home, "diagram.ingress", "diagram.in"), 30)
         until(lambda: not any(lag(home, f"diagram.{name}", f"diagram.{name}") for name in STEPS[1:-1]), 30)
+        memory = {step.name: step.memory() for step in steps}
         codes = {step.name: step.stop() for step in steps}
 
     states = Counter(status["state"] for status in home.values("diagram.status"))
@@ -48,6 +51,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
     assert sorted(results) == sorted(f"e{number}" for number in range(50))
     assert set(probes) == {200}
     assert codes == dict.fromkeys(STEPS, 0)
+    assert max(memory.values()) < 150, memory
 
 
 def test_a_person_decides_and_the_run_ends(home: Project) -> None:
@@ -64,15 +68,19 @@ def test_a_person_decides_and_the_run_ends(home: Project) -> None:
         until(lambda: {"succeeded", "resolved_by_human"} <= {s["state"] for s in home.values("ask.status")}, 60)
         until(lambda: home.asked("review", "list", file)["items"] == [], 30)
         late = home.call("review", "approve", file, asked["review"], "-b", home.bootstrap, "--json")
+        memory = steps[0].memory()
         codes = [step.stop(signal.SIGINT) for step in steps]
 
+    noted = [json.loads(line)["effect"]["id"] for line in (home.folder / "notes.jsonl").read_text().splitlines()]
     ends = {status["event"]: status["state"] for status in home.values("ask.status")}
     assert (shown["value"]["id"], shown["reasons"][0]["code"]) == ("large", "too-large")
     assert "error[E313]" in bare.stderr
     assert ends == {"large": "resolved_by_human", "small": "succeeded"}
     assert (late.returncode, json.loads(late.stdout)["code"]) == (6, "E311")
     assert sorted(result["id"] for result in home.values("ask.out.results")) == ["large", "small"]
+    assert sorted(noted) == ["large", "small"]
     assert codes == [0]
+    assert memory < 150
 
 
 def test_a_process_waits_for_its_topics_and_says_so(home: Project) -> None:
@@ -96,6 +104,27 @@ def test_a_process_waits_for_its_topics_and_says_so(home: Project) -> None:
     assert not any(name.startswith("late.") for name in before)
     assert "late.a" in step.said()
     assert code == 0
+
+
+def test_a_topic_that_goes_or_widens_stops_who_needs_it(home: Project) -> None:
+    """A step whose output topic is deleted, and one whose own topic is widened, halt, name it and make nothing."""
+    file = "topology/gone.yaml"
+    text = (home.folder / "topology/diagram.yaml").read_text(encoding="utf-8")
+    (home.folder / file).write_text(text.replace("pipeline: diagram", "pipeline: gone"), encoding="utf-8")
+    home.asked("apply", file)
+    client = AdminClient({"bootstrap.servers": home.bootstrap})
+    with home.running(file, "ingress", "a", "check") as (ingress, writer, reader):
+        client.create_partitions([NewPartitions("gone.check", 6)])["gone.check"].result()
+        client.delete_topics(["gone.b"])["gone.b"].result()
+        home.asked("send", file, given=EVENTS)
+        codes = [step.process.wait(90) for step in (writer, reader)]
+        well = ingress.ready()
+
+    assert codes == [1, 1]
+    assert "the topic gone.b, to be written to, does not exist; `penstock apply` creates it" in writer.said()
+    assert "group gone.check has no offset on gone.check[4]" in reader.said()
+    assert well
+    assert "gone.b" not in KafkaAdmin({"bootstrap.servers": home.bootstrap}).topics()
 
 
 def test_a_process_ends_when_told_to_without_a_broker(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
+from confluent_kafka.admin._metadata import ClusterMetadata  # the same, below
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
@@ -28,6 +29,7 @@ _FIRST = 1.0  # s for its first try: the client itself does not ask again while 
 _PATIENCE = 60.0  # s; in a young cluster the first group waits for its coordinator, a new topic for its leaders
 _PAUSE = 0.25  # s
 _ANSWER = 8.0  # s to wait for the first answer of all: is there a broker?
+_TURNS = (0.125, 0.25, 0.625)  # of that
 _TOO_EARLY = frozenset(
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError.NETWORK_EXCEPTION,
      KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
@@ -48,11 +50,17 @@ class KafkaAdmin:
 
     def topics(self) -> Mapping[str, int]:
         """Every topic with its number of partitions; Unreached E301 when no broker answers."""
-        try:
-            found = self._client.list_topics(timeout=self._answer).topics
-        except KafkaException as error:
-            raise self._unreached(error) from error
+        found = self._metadata().topics
         return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def _metadata(self) -> ClusterMetadata:
+        """Ask in turns that get longer: between them Ctrl-C is heard, which the client's own wait is deaf to."""
+        for share in _TURNS:
+            try:
+                return self._client.list_topics(timeout=share * self._answer)
+            except KafkaException as error:
+                failure = error
+        raise self._unreached(failure) from failure
 
     def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
         """Make topics; one that somebody else made meanwhile is as good."""
