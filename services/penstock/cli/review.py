@@ -57,7 +57,7 @@ def list_(flags: Flags, file: Path, connection: dict[str, str]) -> None:
         table.add_column(name, overflow="fold" if name == "why" else "ellipsis")
     now = time.time()
     for review in found:
-        why = "; ".join(reason["message"] or reason["code"] for reason in review["reasons"][:2])
+        why = "; ".join(": ".join(filter(None, (r["code"], r["message"]))) for r in review["reasons"][:2])
         table.add_row(review["review"], review["event"], review["step"], why, _left(review["expires"] / 1000 - now))
     Console().print(table)
 
