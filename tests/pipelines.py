@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from penstock import Conflict, Merged, Vote, inline
 from penstock.cli.hosting import all_steps, kit_for, services
 from penstock.cli.plans import resolve
 from penstock.contracts import schemas
@@ -31,6 +32,8 @@ from penstock.topology.compiler import compile_topology
 from penstock.topology.plan import Aggregator, Effect, Plan
 
 ROOT = Path(__file__).resolve().parents[1]
+DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
+DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
 _QUIET = 3  # idle turns in a row
 _PATIENCE = 20.0  # real seconds
 
@@ -64,7 +67,9 @@ class Ticker:
 class Cast:
     """Actors: a handler `cast:NAME` does what it was told for an event and a turn, else what `usually` says.
 
-    `calls` counts the turns of each (name, event). A sink `cast:NAME` of kind sink keeps what it was sent in `sent`.
+    `calls` counts the turns of each (name, event). `cast:sink…` keeps what it was sent in `sent`; `cast:merge…` is a
+    merge function. Actors are async; they block a thread where the name ends in `_blocking`, and run on the loop's own
+    thread where it ends in `_inline`.
     """
 
     def __init__(self) -> None:
@@ -86,7 +91,9 @@ class Cast:
         module, _, name = path.partition(":")
         if module != "cast":
             return resolve(path)
-        return _sink(self, name) if name.startswith("sink") else self._actor(name)
+        if name.startswith("sink"):
+            return _sink(self, name)
+        return self._merge(name) if name.startswith("merge") else self._actor(name)
 
     def answer(self, name: str, event: str, *arguments: Any) -> Any:  # noqa: ANN401 - what it was told
         """One turn of an actor."""
@@ -101,10 +108,37 @@ class Cast:
         return line(*arguments) if callable(line) else line
 
     def _actor(self, name: str) -> Callable[[dict[str, Any], Any], Any]:
-        async def act(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - whatever a handler answers
+        def act(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - whatever a handler answers
             return self.answer(name, ctx.key, value, ctx)
 
-        return act
+        async def act_async(value: dict[str, Any], ctx: Any) -> Any:  # noqa: ANN401 - the same
+            return act(value, ctx)
+
+        if name.endswith("_inline"):
+            return inline(act)
+        return act if name.endswith("_blocking") else act_async
+
+    def _merge(self, name: str) -> Callable[[Sequence[Vote], Merged | Conflict], Any]:
+        def merge(votes: Sequence[Vote], concluded: Merged | Conflict) -> Any:  # noqa: ANN401 - the same
+            event = next(vote.value["id"] for vote in votes if vote.value is not None)
+            return self.answer(name, event, votes, concluded)
+
+        return merge
+
+
+def scored(value: dict[str, Any], _: object = None) -> dict[str, Any]:
+    """A score that is the number itself."""
+    return {"id": value["id"], "number": value["number"], "score": value["number"], "label": "large"}
+
+
+def desk_cast() -> Cast:
+    """Actors of the desk: a score that is the number, and a second voice that agrees."""
+    cast = Cast()
+    cast.usually("read", scored)
+    cast.usually("read_simply", scored)
+    cast.usually("second", lambda value, _: {**value, "score": value["score"] / 2})
+    cast.usually("check", lambda *_: [])
+    return cast
 
 
 def _sink(cast: Cast, name: str) -> type:
@@ -114,14 +148,23 @@ def _sink(cast: Cast, name: str) -> type:
         def __init__(self, settings: Mapping[str, Any]) -> None:
             del settings
 
-        async def send(self, effect: dict[str, Any], key: str) -> Sent:
+        async def send(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever a sink answers
+            return self._keep(effect, key)
+
+        def _keep(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - the same
             line = cast.answer(name, effect["id"], effect, key)
             if any(known == key for _, known, _ in cast.sent):
                 return Sent(duplicate=True)
             cast.sent.append((name, key, effect))
-            return line if isinstance(line, Sent) else Sent(reference="kept")
+            return Sent(reference="kept") if line is None else line
 
-    return Sink
+    class BlockingSink(Sink):
+        """The same, in a thread."""
+
+        def send(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - the same
+            return self._keep(effect, key)
+
+    return BlockingSink if name.endswith("_blocking") else Sink
 
 
 @cache
@@ -200,6 +243,20 @@ class Pipeline:
         self.processor.lanes.close()
         self.processor = self._processor()
 
+    def hold(self, step: str) -> None:
+        """A step reads nothing from here on, as if its process were away."""
+        self._place(step, 1_000)
+
+    def resume(self, step: str) -> None:
+        """It reads on from the beginning, in a process of its own."""
+        self._place(step, 0)
+        self.kill()
+
+    def _place(self, step: str, offset: int) -> None:
+        topic = self.topics.step(step)
+        for partition in range(len(self.broker.topics[topic])):
+            self.broker.offsets[self.topics.group(step), topic, partition] = Committed(offset, "")
+
     def close(self) -> None:
         """Let the threads go."""
         self.processor.lanes.close()
@@ -257,6 +314,9 @@ class Pipeline:
         return self.values(self.topics.output(name))
 
 
+Host = Callable[..., Pipeline]
+
+
 def check_order(pipeline: Pipeline) -> None:
     """What holds after every scenario: one end for each run or a person to wait for, nothing left, no key twice."""
     started = [event["run"] for event in pipeline.events("run_started")]
@@ -274,7 +334,7 @@ def check_order(pipeline: Pipeline) -> None:
             left = pipeline.kept(name)
             assert all(state["closed"] and state["due"] for state in left.values()), left
         if isinstance(step, Effect):
-            assert all(entry["state"] == "recorded" or last[entry["run"]] != "succeeded"
+            assert all(entry["state"] == "recorded" or last.get(entry["run"]) != "succeeded"
                        for entry in pipeline.kept(name).values())  # fmt: skip
     keys = [key for _, key, _ in pipeline.cast.sent]
     assert len(keys) == len(set(keys)), "an effect was sent twice"

@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from penstock.contracts.records import EventKind, RunEvent
+from penstock.contracts.envelope import Envelope
+from penstock.contracts.records import EventKind, RunEvent, Terminal
 
 # --- topologies ---------------------------------------------------------------------------------------------------
 
@@ -204,3 +205,85 @@ def run_events() -> st.SearchStrategy[RunEvent]:
             "ruling": st.none() | ruling,
         }
     )
+
+
+# --- joins --------------------------------------------------------------------------------------------------------
+
+BRANCHES = ("b", "c", "d")
+labels = st.sampled_from(["x", "y", "z"])
+said = st.one_of(st.none(), labels)  # None: the branch is missing
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> tuple[dict[str, str | None], list[str], list[str]]:
+    """What three branches say, and two orders in which they may arrive, some of them twice or more."""
+    voices = {name: draw(said) for name in BRANCHES}
+    orders = []
+    for _ in range(2):
+        repeats = draw(st.lists(st.sampled_from(BRANCHES), max_size=4))
+        orders.append(draw(st.permutations([*BRANCHES, *repeats])))
+    return voices, orders[0], orders[1]
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+marks = st.lists(
+    st.sampled_from(
+        ["succeeded", "succeeded_by_fallback", "resolved_by_human", "rejected", "expired", "cancelled", "failed"]
+    )
+)
+Happening = tuple[list[str], list[str], int]  # tasks that ended, tasks that began, attempts
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Happening], list[Happening]]:
+    """What happened in a run from its first task, and the same with some of it told again, at any later time."""
+    waiting, made, history = ["t0"], 1, list[Happening]()
+    while waiting and len(history) < 12:
+        ended = draw(st.lists(st.sampled_from(waiting), min_size=1, max_size=2, unique=True))
+        fresh = [f"t{made + at}" for at in range(draw(st.integers(0, 2)))]
+        made += len(fresh)
+        waiting = [task for task in waiting if task not in ended] + fresh
+        history.append((ended, fresh, draw(st.integers(0, 3))))
+    told = list(history)
+    for at in draw(st.lists(st.integers(0, len(history) - 1), max_size=5)):
+        first = told.index(history[at])
+        told.insert(draw(st.integers(first + 1, len(told))), history[at])
+    return history, told
+
+
+def endings() -> st.SearchStrategy[list[Terminal]]:
+    """How parts of a run have ended."""
+    return marks  # type: ignore[return-value]  # drawn from the terminal states
+
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+event_ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+_words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=40)
+envelopes = st.builds(
+    Envelope,
+    run=st.uuids().map(str),
+    event=event_ids,
+    task=st.binary(min_size=8, max_size=8).map(bytes.hex),
+    item=event_ids,
+    source=_words,
+    attempt=st.integers(0, 1_000),
+    round=st.integers(0, 1_000),
+    address=st.builds("{}[{}]@{}".format, _words, st.integers(0, 999_999), st.integers(0, 2**63 - 1)),
+    digest=st.binary(min_size=8, max_size=8).map(bytes.hex),
+    deadline=st.integers(0, 2**53),
+)
+gaps = st.one_of(st.just(1), st.integers(1, 300), st.integers(1, 2**40))
+
+# --- whole runs ---------------------------------------------------------------------------------------------------
+
+ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank")
+lines = st.lists(
+    st.sampled_from(["good", "good", "retry", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]),
+    min_size=1,
+    max_size=3,
+)
+scripts = st.fixed_dictionaries({}, optional=dict.fromkeys(ACTORS, lines))
+scores = st.sampled_from([0.9, 0.9, 0.3, 1.5, -1.0])
+doings = st.lists(st.sampled_from(["approve", "reject", "kill", "pause", "again"]), max_size=8)

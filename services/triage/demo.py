@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
@@ -16,14 +16,12 @@ from rich.console import Console
 from penstock.cli import end, progress
 from penstock.cli.flags import Flags
 from penstock.contracts.topics import INGRESS
-from penstock.errors import TimedOut
 from triage.data import SAMPLE, stream, truth
+from triage.follow import Follower
 from triage.policy import Alone
 from triage.score import Outcome, Score, score, table
 from triage.stage import EFFECTS, Stage, stage
 
-_LOOK = 0.5  # s between looks at the statuses
-_SILENCE = 180.0  # s without any news after which the demo gives up
 _SHOWN = 5
 _PASSED = ("check-understanding", "passed")
 
@@ -58,9 +56,11 @@ def demo(*, data: Path, embeddings: bool, as_json: bool, debug: bool) -> None:
     known = truth(data)  # before anything starts, so that a wrong folder is said at once; used for the score alone
     began = time.monotonic()
     with stage(settings, progress.watcher(), _say) as on:
-        sent = on.send((json.dumps(event) for event in stream(data)), str(data / "stream.jsonl"))
+        follower = Follower(on, len(known), _say)
+        lines = (json.dumps(event) for event in follower.held(stream(data)))
+        sent = on.send(lines, str(data / "stream.jsonl"))
         _say(f"{sent:,} events sent; {len(known):,} of them are distinct")
-        states = _settled(on, len(known), _say)
+        states = follower.states()
         outcomes = _outcomes(on, states)
         result: Result = {
             **score(outcomes, known),
@@ -74,28 +74,6 @@ def demo(*, data: Path, embeddings: bool, as_json: bool, debug: bool) -> None:
         click.echo(json.dumps(result))
     else:
         _show(result, waiting)
-
-
-def _settled(on: Stage, distinct: int, say: Callable[[str], None]) -> dict[str, str]:
-    """The state of each event's run, once every one has ended or waits for a person."""
-    states: dict[str, str] = {}
-    starts: dict[int, int] = {}
-    news = said = time.monotonic()
-    while sum(state != "running" for state in states.values()) < distinct:
-        before = len(states)
-        for _, status in on.values(on.topics.status, starts):
-            states[status["event"]] = status["state"]
-        now = time.monotonic()
-        if len(states) > before:
-            news = now
-        if now - news > _SILENCE:
-            raise TimedOut("E403", f"{distinct - len(states)} of {distinct} runs have not ended",
-                           why=f"nothing new in {_SILENCE:.0f} s", fix="run it again with --debug")  # fmt: skip
-        if now - said > 5:  # noqa: PLR2004 - seconds between lines of progress
-            said = now
-            say(f"  {len(states):,} of {distinct:,} runs have ended or wait")
-        time.sleep(_LOOK)
-    return states
 
 
 def _outcomes(on: Stage, states: dict[str, str]) -> Iterator[Outcome]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,42 +9,9 @@ import pytest
 from penstock import Escalate, Reason, Reject, Retry
 from penstock.contracts.identity import digest
 from penstock.runtime.ports import Output
-from pipelines import ROOT, Cast, Pipeline, check_order, jobs
+from pipelines import DESK, DIAGRAM, Host, check_order, jobs, scored
 
-DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
-DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
 MINUTE, HOUR = 60, 3_600
-
-Host = Callable[..., Pipeline]
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Makes pipelines, and takes them down."""
-    made: list[Pipeline] = []
-
-    def make(text: str = DESK, *, partitions: int = 1) -> Pipeline:
-        made.append(Pipeline(text, desk_cast(), partitions=partitions))
-        return made[-1]
-
-    yield make
-    for pipeline in made:
-        pipeline.close()
-
-
-def desk_cast() -> Cast:
-    """Actors of the desk: a score that is the number, and a second voice that agrees."""
-    cast = Cast()
-    cast.usually("read", scored)
-    cast.usually("read_simply", scored)
-    cast.usually("second", lambda value, _: {**value, "score": value["score"] / 2})
-    cast.usually("check", lambda *_: [])
-    return cast
-
-
-def scored(value: dict[str, Any], _: object = None) -> dict[str, Any]:
-    """A score that is the number itself."""
-    return {"id": value["id"], "number": value["number"], "score": value["number"], "label": "large"}
 
 
 def small(value: dict[str, Any], _: object) -> dict[str, Any]:
@@ -375,10 +341,7 @@ def test_no_attempt_starts_after_the_deadline(host: Host) -> None:
 def test_a_run_that_is_stuck_expires(host: Host) -> None:
     """A run whose task never answers ends as expired, not before deadline + longest call + skew."""
     pipeline = host()
-    topic = pipeline.topics.step("second")
-    pipeline.broker.offsets["desk.second", topic, 0] = pipeline.broker.offsets["desk.second", topic, 0]._replace(
-        offset=1_000
-    )
+    pipeline.hold("second")
     pipeline.send(*jobs(0.9))
     pipeline.settle()
     pipeline.wait(MINUTE + 5)
@@ -392,10 +355,7 @@ def test_a_run_that_is_stuck_expires(host: Host) -> None:
 def test_a_join_waits_no_longer_than_the_deadline(host: Host) -> None:
     """A branch that never comes: the join decides with what is there, which is too little, and asks."""
     pipeline = host(DESK.replace("merge:", "wait: 20s\n    merge:"))
-    topic = pipeline.topics.step("second")
-    pipeline.broker.offsets["desk.second", topic, 0] = pipeline.broker.offsets["desk.second", topic, 0]._replace(
-        offset=1_000
-    )
+    pipeline.hold("second")
     pipeline.send(*jobs(0.9))
     pipeline.settle()
     pipeline.wait(19)

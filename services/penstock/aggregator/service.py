@@ -28,6 +28,7 @@ from penstock.contracts.records import (
 from penstock.contracts.topics import Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import at_once
+from penstock.runtime.codec import LIMIT
 from penstock.runtime.forward import forward
 from penstock.runtime.handlers import payload_of
 from penstock.runtime.kit import Kit
@@ -38,7 +39,7 @@ from penstock.topology.plan import Aggregator, Plan
 from penstock.topology.routes import routes_of
 
 SKEW_MS = 2_000
-_MOST_KEPT = 800_000  # bytes of branches; more would not fit into one record of the changelog
+_MOST_KEPT = 600_000  # bytes of branches; more would not fit into one record of the changelog
 _ROOMS = (100_000, 10_000, 0)  # characters for what all branches said, in the record of a conflict
 
 
@@ -208,11 +209,10 @@ class _Table:
                 votes=[_ballot(vote, room // len(votes)) for vote in votes],
                 reasons=reason_records(reasons), suggestion=suggestion,
             )  # fmt: skip
-            try:
-                return self._kit.codec.encode(MERGE_CONFLICT, dissent)
-            except Poison:
-                continue
-        raise AssertionError("reasons and a suggestion are bounded, and fit")
+            data = self._kit.codec.encode(MERGE_CONFLICT, dissent)
+            if len(data) <= LIMIT:
+                break
+        return data
 
     def _late(self, record: Record, around: Envelope, now: int) -> Done:
         """A branch that came after the join was closed, or twice: recorded, and its task ends."""

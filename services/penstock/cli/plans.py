@@ -7,19 +7,21 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
+from penstock.cli.lines import content
 from penstock.contracts import schemas
-from penstock.errors import Mistake, Place
+from penstock.errors import Misuse, Place
 from penstock.topology.compiler import compile_topology
+from penstock.topology.document import MAX_BYTES
 from penstock.topology.plan import Plan
 
 
 def compile_file(path: Path) -> Plan:
     """Compile a topology file, with `schemas/avro` and `services` beside its folder. Raises Mistake."""
     try:
-        data = path.read_bytes()
+        data = content(path, MAX_BYTES)
     except OSError as error:
-        raise Mistake("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
-                      place=Place(str(path))) from error  # fmt: skip
+        raise Misuse("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
+                     place=Place(str(path))) from error  # fmt: skip
     root = path.resolve().parent.parent
     _import_from(root / "services")
     return compile_topology(data, str(path), schemas.load(root / "schemas" / "avro"), resolve)

@@ -17,7 +17,7 @@ HEADER = "penstock"
 VERSION = "1"
 _FIELDS = 11
 _PLAIN = re.compile(r"[A-Za-z0-9._~:-]*").fullmatch  # as it is on the wire too
-_MAX = 4_096  # an event id of 200 characters may take twelve bytes for each
+_MAX = 8_192  # an event id or item of 200 characters may take twelve bytes for each
 
 
 class Envelope(NamedTuple):

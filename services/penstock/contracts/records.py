@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from penstock.contracts.answers import MOST_REASONS, Reason
+from penstock.contracts.answers import MOST_REASONS, Reason, Severity
 
 EventKind: TypeAlias = Literal[
     "run_started", "refused", "duplicate", "task_done", "task_dead", "task_waiting",
@@ -39,7 +39,7 @@ class ReasonRecord(TypedDict):
     path: str
     expected: str
     actual: str
-    severity: str
+    severity: Severity
     retryable: bool
     hint: str
 

@@ -60,7 +60,6 @@ class _Door:
         identifier = event_id(value, self._plan.ingress.event_id)
         body = sha256(payload).digest()
         remember = self._plan.ingress.remember_ms
-        self._forget(view.state, view.now - remember)
         match admit(body, view.state.get(identifier), view.now, remember):
             case Repeat(run):
                 self._kit.metrics.event("duplicate")
@@ -82,6 +81,7 @@ class _Door:
         address = str(message.record.address)
         run = run_id(self._plan.pipeline, address)
         deadline = view.now + self._plan.limits.deadline_ms
+        self._forget(view.state, view.now - self._plan.ingress.remember_ms)
         view.state.put(identifier, EventMemory(sha256=memory["sha256"], run=run, at=view.now))
         around = Envelope(run, identifier, "", "", INGRESS, 1, 0, address, self._plan.digest, deadline)
         sends, spawned = forward(self._routes, around, address, message.record.value or b"", message.value)
@@ -109,7 +109,7 @@ class _Door:
                 return
             key = next(state.oldest())
             known: EventMemory = state.get(key)
-            if known["at"] > before and len(state) <= self._plan.ingress.remember_ids:
+            if known["at"] > before and len(state) < self._plan.ingress.remember_ids:
                 return
             state.drop(key)
             self._kit.metrics.event("forgotten")

@@ -91,8 +91,8 @@ class Tries:
             answer = await call(context, timeout)
         except (Fatal, Halt):
             raise
-        except BaseException as error:  # a handler's border: whatever comes out is a failure, also sys.exit
-            if _cancelled() or isinstance(error, KeyboardInterrupt):
+        except BaseException as error:  # a handler's border: whatever comes out is a failure, sys.exit too
+            if _cancelled():
                 raise
             answer = _failure(error)
         asked = None

@@ -19,16 +19,17 @@ from penstock.errors import Mistake, Place, Poison
 MARKER = b"\xc3\x01"
 _HEAD = 10
 LIMIT = 262_144  # bytes; larger things travel by reference
+OWN_LIMIT = 1_000_000  # bytes of the system's own records, which hold payloads: decisions, conflicts, open joins
 
 
 class Codec:
     """Encodes and decodes every contract it was given; parsed and fingerprinted once.
 
-    `limit` bounds a value in bytes, on both ways.
+    `limit` bounds a payload in bytes, on both ways; the system's own records have a limit of their own.
     """
 
     def __init__(self, schemas: Schemas, limit: int = LIMIT) -> None:
-        self._limit = limit
+        self._limits = {name: OWN_LIMIT if name.startswith("penstock.") else limit for name in schemas.by_name}
         self._writers: dict[str, tuple[bytes, Any]] = {}
         self._readers: dict[bytes, tuple[str, Any]] = {}
         self._schemas = schemas
@@ -47,8 +48,8 @@ class Codec:
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise Poison("invalid_output", f"does not fit {contract}: {error}"[:300]) from error
         data = out.getvalue()
-        if len(data) > self._limit:
-            raise Poison("output_too_large", f"{len(data)} bytes of {contract}, at most {self._limit} travel inline")
+        if len(data) > (limit := self._limits[contract]):
+            raise Poison("output_too_large", f"{len(data)} bytes of {contract}, at most {limit} travel inline")
         return data
 
     def encoder(self, contract: str) -> Callable[[Mapping[str, Any]], bytes]:
@@ -68,12 +69,12 @@ class Codec:
         """The contract's name and the value; Poison says what is wrong with the bytes."""
         if not data:
             raise Poison("empty", "a record without a value")
-        if len(data) > self._limit:
-            raise Poison("too_large", f"{len(data)} bytes, at most {self._limit} travel inline")
         known = self._readers.get(data[:_HEAD])
         if known is None:
             raise self._unknown(data)
         name, schema = known
+        if len(data) > (limit := self._limits[name]):
+            raise Poison("too_large", f"{len(data)} bytes of {name}, at most {limit} travel inline")
         source = BytesIO(data)
         source.seek(_HEAD)
         try:

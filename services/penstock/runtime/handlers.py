@@ -64,7 +64,7 @@ class Handler:
         """Call it, waiting `seconds` at the most; NoAnswer after that."""
         call, arguments = self._ready(value, context)
         if self._asynchronous:
-            return await within(seconds, call(*arguments))
+            return await within(seconds, _complete(call, arguments))
         if self._threads is None:
             return await within(seconds, awaited(call(*arguments)))
         return await within(seconds, self._threads.call(call, *arguments))
@@ -86,6 +86,10 @@ class Handler:
         return self._call, (argument, context) if self._with_context else (argument,)
 
 
+async def _complete(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return await awaited(await call(*arguments))
+
+
 def payload_of(codec: Codec, contract: str, answer: Any) -> tuple[dict[str, Any], bytes]:
     """A handler's output as a dictionary and encoded; Poison, and nothing else, when it is no such payload."""
     try:
@@ -105,9 +109,14 @@ def plain(value: Any) -> dict[str, Any]:
         return value.model_dump()
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if inspect.iscoroutine(value):
-        value.close()  # nobody waits for it, and Python would complain
-    raise Poison("invalid_output", f"the handler answered a {type(value).__name__}, which is no payload")
+    raise Poison("invalid_output", f"the handler answered a {useless(value)}, which is no payload")
+
+
+def useless(answer: object) -> str:
+    """What kind of thing an answer is that nobody can use; a coroutine is closed, or Python would complain."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    return type(answer).__name__
 
 
 def _parameters(path: str, target: Any) -> list[str]:

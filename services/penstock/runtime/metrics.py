@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
@@ -33,6 +40,7 @@ class Metrics:
     """Everything a process counts. What the loop counts by itself is read from `sample` at each scrape."""
 
     def __init__(self, pipeline: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the client's own gap; nobody asked for those gauges
         registry = self.registry = CollectorRegistry()
         self._tallies: list[Tally] = []
         self._children: dict[tuple[MetricWrapperBase, tuple[str, ...]], Any] = {}

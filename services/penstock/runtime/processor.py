@@ -57,8 +57,9 @@ class Processor:
             intake.attach(self)
             intake.forgive = forgive_deaths
         self.transactions = Transactions(
-            cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output
-        )
+            cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output,
+            partitions=self._log.partitions,
+        )  # fmt: skip
         self._last_commit = self._last_news = clock()
 
     def run(self, stopping: Callable[[], bool], drain: float = 20.0) -> None:

@@ -59,7 +59,7 @@ class State(Protocol):
         """Forget a key."""
 
     def oldest(self) -> Iterator[str]:
-        """Keys in the order in which they were first kept."""
+        """Keys, first the one that was put longest ago."""
 
     def __len__(self) -> int: ...
 

@@ -38,18 +38,18 @@ class Store:
 
     def put(self, key: str, value: Any) -> None:
         """Keep a value until it is dropped."""
-        self._values[key] = self._encode(value) if self._keeps.packed else value
-        self._dirty[key] = None
+        self._place(key, self._encode(value) if self._keeps.packed else value)
+        self._touch(key)
         self._schedule(key, value)
 
     def drop(self, key: str) -> None:
         """Forget a key."""
         if self._values.pop(key, None) is not None:
-            self._dirty[key] = None
+            self._touch(key)
             self._dues.pop(key, None)
 
     def oldest(self) -> Iterator[str]:
-        """Keys, first kept first."""
+        """Keys, first the one that was put longest ago: the order that a compacted changelog has too."""
         return iter(self._values)
 
     def restore(self, record: Record) -> None:
@@ -61,7 +61,7 @@ class Store:
             self._logged.discard(key)
             return
         value = self._decode(record.value)[1]
-        self._values[key] = record.value if self._keeps.packed else value
+        self._place(key, record.value if self._keeps.packed else value)
         self._logged.add(key)
         self._schedule(key, value)
 
@@ -97,6 +97,14 @@ class Store:
             key = heapq.heappop(self._timers)[1]
             del self._dues[key]
             yield key
+
+    def _place(self, key: str, value: Any) -> None:
+        self._values.pop(key, None)
+        self._values[key] = value
+
+    def _touch(self, key: str) -> None:
+        self._dirty.pop(key, None)
+        self._dirty[key] = None
 
     def _schedule(self, key: str, value: Mapping[str, Any]) -> None:
         if self._keeps.due is None:

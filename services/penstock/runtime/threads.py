@@ -104,5 +104,5 @@ def _complete(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
         answer = function(*arguments)
         return listed(answer) if isinstance(answer, GeneratorType) else answer
-    except StopIteration as error:  # a future cannot carry it
-        raise RuntimeError("StopIteration came out of it") from error
+    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:  # what would end whoever awaits the future
+        raise RuntimeError(f"{type(error).__name__} came out of it") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from penstock.contracts.records import RunEvent
-from penstock.errors import Abort, Fatal, Fenced, PenstockError, Retriable, Unknown
+from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
 from penstock.runtime.intake import FENCED_AGAIN_WITHIN, Intake
 from penstock.runtime.lanes import Ticket
 from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
@@ -14,6 +14,7 @@ from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
 MOST_RECORDS = 2_000
 MOST_BYTES = 8_000_000
 _ABORTS_IN_A_ROW = 5
+_TOPIC_TRIES, _TOPIC_PAUSE = 20, 0.5  # s between them; a new topic's leaders take a moment
 _PAUSE = 0.2  # s between attempts to reach a broker that is away
 
 
@@ -40,7 +41,7 @@ class Transactions:
     committed offsets tell whether the transaction took place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the loop's own tools, each for one thing
         self,
         cluster: Cluster,
         transactional_id: str,
@@ -49,6 +50,7 @@ class Transactions:
         sleep: Callable[[float], None],
         beat: Callable[[], None],
         event: Callable[[RunEvent, str, int], Output],
+        partitions: Callable[[str], int],
     ) -> None:
         self.committed = 0
         self.aborted = 0
@@ -63,6 +65,7 @@ class Transactions:
         self._sleep = sleep
         self._beat = beat
         self._event = event
+        self._partitions = partitions
         self._shares: dict[tuple[Intake, int], Share] = {}
         self._aborts = 0
         self._fenced = -FENCED_AGAIN_WITHIN
@@ -108,9 +111,12 @@ class Transactions:
         self._flush_state()
         parts = dict(self._shares)
         while parts:
+            self._beat()
             try:
                 self._write(parts)
             except Abort as error:
+                if not error.rebalance:
+                    self._seek_topics(parts)
                 parts = self._after_abort(error, parts)
             except (Unknown, Fenced) as error:
                 self._after_unknown(error)
@@ -220,6 +226,21 @@ class Transactions:
         self._trouble = None
         for share in self._shares.values():
             share.sent = 0
+
+    def _seek_topics(self, parts: dict[tuple[Intake, int], Share]) -> None:
+        """Halt where a topic to be written to stays away: the client only says that messages have timed out."""
+        names = {output.topic for share in parts.values() for output in share.outputs}
+        missing: list[str] = []
+        for _ in range(_TOPIC_TRIES):
+            try:
+                missing = sorted(name for name in names if not self._partitions(name))
+            except Retriable:
+                return
+            if not missing:
+                return
+            self._beat()
+            self._sleep(_TOPIC_PAUSE)
+        raise Halt(f"the topic {missing[0]}, to be written to, does not exist; `penstock apply` creates it")
 
     def _after_unknown(self, error: PenstockError) -> None:
         self.unknown += 1

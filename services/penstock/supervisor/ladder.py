@@ -63,7 +63,7 @@ Rung: TypeAlias = Fall | Missing | Ask | End
 SKIPS: dict[str, frozenset[type]] = {
     "expired": frozenset({Fall, Missing, Ask}),
     "in_doubt": frozenset({Fall, Missing, Ask}),
-    "escalated": frozenset({Fall, Missing}),
+    "escalated": frozenset({Fall}),
 }
 ENDS: dict[str, Terminal] = {
     "expired": "expired",

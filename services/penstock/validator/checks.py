@@ -9,7 +9,7 @@ from penstock.contracts.answers import Reason, as_reason
 from penstock.contracts.context import Context
 from penstock.contracts.rules import Rule
 from penstock.errors import Poison
-from penstock.runtime.handlers import Handler
+from penstock.runtime.handlers import Handler, useless
 from penstock.runtime.kit import Kit
 from penstock.runtime.threads import listed, within
 from penstock.topology.plan import Check, Validator
@@ -76,5 +76,5 @@ def _reasons(check: Check, answer: object) -> tuple[Reason, ...]:
     if isinstance(answer, Reason):
         return (as_reason(answer),)
     if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
-        raise Poison("bad_check", f"{check.run} answered a {type(answer).__name__}, not reasons")
+        raise Poison("bad_check", f"{check.run} answered a {useless(answer)}, not reasons")
     return tuple(map(as_reason, listed(answer)))
