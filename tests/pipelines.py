@@ -192,10 +192,11 @@ class Pipeline:
             self.broker.create(spec.name, partitions)
         for group, topic in groups_of(self.plan).items():
             self.broker.offsets.update({(group, topic, p): Committed(0, "") for p in range(partitions)})
+        self._away: set[str] = set()
         self.processor = self._processor()
 
     def _processor(self) -> Processor:
-        hosted = services(self.plan, all_steps(self.plan), self.kit)
+        hosted = services(self.plan, tuple(s for s in all_steps(self.plan) if s not in self._away), self.kit)
         for service in hosted:
             if service.prepare is not None:
                 service.prepare()
@@ -244,18 +245,16 @@ class Pipeline:
         self.processor = self._processor()
 
     def hold(self, step: str) -> None:
-        """A step reads nothing from here on, as if its process were away."""
-        self._place(step, 1_000)
+        """A step reads nothing from here on: its process is away."""
+        self._away.add(step)
+        for intake in [intake for intake in self.processor.intakes if intake.service.step == step]:
+            self.processor.intakes.remove(intake)
+            self.broker.expire(intake.consumer)  # type: ignore[arg-type]  # every consumer of this broker is its own
 
     def resume(self, step: str) -> None:
-        """It reads on from the beginning, in a process of its own."""
-        self._place(step, 0)
+        """It reads on, in a process of its own."""
+        self._away.discard(step)
         self.kill()
-
-    def _place(self, step: str, offset: int) -> None:
-        topic = self.topics.step(step)
-        for partition in range(len(self.broker.topics[topic])):
-            self.broker.offsets[self.topics.group(step), topic, partition] = Committed(offset, "")
 
     def close(self) -> None:
         """Let the threads go."""
