@@ -222,7 +222,9 @@ class KafkaWorld:
         until = time.monotonic() + _PATIENCE
         while True:  # a young broker's coordinator answers nobody for a moment, and the client does not ask again
             try:
-                self._admin.alter_consumer_group_offsets(asked, request_timeout=2.0)[group].result(_PATIENCE)
+                answer = self._admin.alter_consumer_group_offsets(asked, request_timeout=2.0)[group].result(_PATIENCE)
+                if failed := [place.error for place in answer.topic_partitions if place.error is not None]:
+                    raise KafkaException(failed[0])
             except KafkaException:
                 assert time.monotonic() < until, f"the offsets of {group} cannot be set"
             else:

@@ -177,7 +177,8 @@ class Intake:
         self.consumer = self._join()
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group; whoever wants to commit before does so first."""
+        self._owner = None
         self.consumer.close()
 
     def assigned(self, committed: Mapping[int, Committed]) -> Mapping[int, int]:

@@ -272,6 +272,7 @@ class Processor:
                 self._commit()
             self._sleep(_BUSY)
         for intake in self.intakes:
+            self.release(intake, list(intake.trackers))  # still a member: a client that closes answers nothing
             intake.close()
         self.lanes.close()
         self.transactions.close()

@@ -104,16 +104,16 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
 
-        def ask(timeout: float) -> Any:
-            return self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
+        def ask(timeout: float) -> None:
+            answer = self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
+            for place in answer.topic_partitions or ():
+                if place.error is not None:
+                    raise KafkaException(place.error)
 
         try:
-            found = _patiently(ask)
+            _patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot set the offsets of group {group}", error) from error
-        failed = [place for place in found.topic_partitions or () if place.error is not None]
-        if failed:
-            raise self._refused(f"cannot set the offsets of group {group}", KafkaException(failed[0].error))
 
     def ends(self, topic: str, partitions: int, *, first: bool) -> Mapping[int, int]:
         """The first (or the next) offset of each partition."""
