@@ -19,6 +19,7 @@ MOST_SPAN = 100_000
 _BATCH = 500
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
+_PIN_EVERY = 5.0  # s between looks whether the topic is still the same
 _BEAT_EVERY = 10_000  # records of a changelog
 T = TypeVar("T")
 
@@ -60,6 +61,9 @@ class Intake:
         self._polled = 0.0
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
+        self._identity = ""
+        self._pin: Future[str] | None = None
+        self._pinned = 0.0
         self._doom: Halt | None = None
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
@@ -171,12 +175,13 @@ class Intake:
     def assigned(self, committed: Mapping[int, Committed]) -> Mapping[int, int]:
         """See `ports.Listener`."""
         self.joined = True
+        self._pinned = 0.0  # look at the topic again
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:
                 raise Halt(
-                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]; "
-                    "`penstock apply` sets a new group's first offsets"
+                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
+                    "sets a new group's first offsets, and says what to do when a topic was given more partitions"
                 )
             self._adopt(partition, place)
             starts[partition] = place.offset
@@ -210,11 +215,27 @@ class Intake:
         self._polled = now
         if self._doom is not None:
             raise self._doom
+        self._check_topic(now)
         try:
             return self.consumer.poll(max(1, wanted), 0 if ready else timeout)
         except Fenced as error:
             self.rejoin(error)
             return []
+
+    def _check_topic(self, now: float) -> None:
+        """A topic that was deleted and made again has other records under the offsets that we know."""
+        if self._pin is not None and self._pin.done():
+            found = self._pin.result() if self._pin.exception() is None else ""
+            self._pin = None
+            if found and self._identity and found != self._identity:
+                raise Halt(
+                    f"topic {self.service.source} was deleted and made again; what was in it is gone, and the offsets "
+                    f"of group {self.service.group} mean nothing: look at them, then start this step again"
+                )
+            self._identity = found or self._identity
+        if self._pin is None and now - self._pinned > _PIN_EVERY:
+            self._pinned = now
+            self._pin = self._log.identity(self.service.source)
 
     def _ready(self) -> int:
         """How many records of the backlog may be opened now."""

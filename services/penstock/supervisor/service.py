@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import of_run
@@ -32,7 +32,7 @@ from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Done, Keeps, Message, Send, Service, View
 from penstock.supervisor import transitions
-from penstock.supervisor.ladder import Ask, End, Fall, Missing, ask_name, fall_name, fate, next_rung
+from penstock.supervisor.ladder import Ask, End, Fall, Missing, Rung, ask_name, fall_name, fate, next_rung
 from penstock.supervisor.questions import asked, closed, question
 from penstock.topology.plan import Effect, Output, Plan, Validator
 
@@ -59,6 +59,16 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
     )
 
 
+class _Death(NamedTuple):
+    """A dead task: the run before it, the run that knows of it, and what is told about it."""
+
+    before: RunMemory
+    memory: RunMemory
+    event: RunEvent
+    dead: Dead
+    view: View
+
+
 class _Overseer:
     def __init__(self, plan: Plan, kit: Kit) -> None:
         self._plan = plan
@@ -81,7 +91,8 @@ class _Overseer:
             return self._decided(memory, event, view)
         after = transitions.account(memory, event)
         if kind == "task_dead" and event["dead"] is not None:
-            return self._dead(memory, after, event, event["dead"], view)
+            explained = transitions.explain(after, event["dead"]["reasons"])
+            return self._dead(_Death(memory, explained, event, event["dead"], view))
         return self._keep(memory, after, view)
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
@@ -102,54 +113,55 @@ class _Overseer:
         sends = [self._review(closed(memory, task, "expired", view.now)) for task in gone if task["review"]]
         return self._keep(memory, after, view, sends)
 
-    def _dead(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, view: View) -> Done:
+    def _dead(self, death: _Death) -> Done:
+        """The next rung of the ladder, or the end of this part of the run."""
+        event, memory = death.event, death.memory
         if not any(task["task"] == event["task"] and not task["review"] for task in memory["open"]):
-            return self._late(event, view.now)
-        memory = transitions.explain(memory, dead["reasons"])
+            return self._late(event, death.view.now)
         match self._rung(memory, event):
             case Fall(step):
-                return self._fall(before, memory, event, dead, step, view)
+                return self._fall(death, step)
             case Missing(branches):
-                return self._miss(before, memory, event, dead["reasons"], branches, view)
+                return self._miss(death, branches)
             case Ask(gate):
-                return self._ask(before, memory, event, dead, gate, view)
+                return self._ask(death, gate)
             case End(outcome):
                 after = transitions.mark(transitions.close(memory, {event["task"]}), outcome)
                 doubts = [f"{event['step']}:{event['task']}"] if event["outcome"] == "in_doubt" else []
-                return self._keep(before, transitions.doubt(after, doubts), view)
+                return self._keep(death.before, transitions.doubt(after, doubts), death.view)
 
-    def _rung(self, memory: RunMemory, event: RunEvent) -> Fall | Missing | Ask | End:
+    def _rung(self, memory: RunMemory, event: RunEvent) -> Rung:
         step = self._plan.steps.get(event["step"])
         if step is None or isinstance(step, Output):
             return End("failed")
         return next_rung(step.ladder, fate(event, memory["deadline"]), memory["used"], self._plan.reviews.times)
 
-    def _fall(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, step: str, view: View) -> Done:
+    def _fall(self, death: _Death, step: str) -> Done:
         """The fallback fetches the same input by its address."""
+        before, memory, event, dead, view = death
         task: Spawned = {"task": task_id(memory["run"], step, event["item"], memory["round"] + 1), "step": step}
         after = transitions.command(memory, event["task"], task, view.now + self._plan.limits.deadline_ms)
         after = transitions.mark(transitions.take(after, fall_name(step)), "succeeded_by_fallback")
         order = _order("run", dead["reasons"], address=dead["origin"])
         return self._keep(before, after, view, [self._command(after, task, order, event["item"], dead["origin"])])
 
-    def _miss(
-        self, before: RunMemory, memory: RunMemory, event: RunEvent, reasons: list[ReasonRecord],
-        branches: Sequence[tuple[str, str]], view: View,
-    ) -> Done:  # fmt: skip
+    def _miss(self, death: _Death, branches: Sequence[tuple[str, str]]) -> Done:
         """The joins behind a dead task hear that nothing comes, and why."""
+        before, memory, event, dead, view = death
         item = event["item"]
         tokens: list[tuple[Spawned, str]] = [
             ({"task": task_id(memory["run"], join, item, 0, branch), "step": join}, branch) for join, branch in branches
         ]
         after = transitions.miss(memory, event["task"], [task for task, _ in tokens])
         sends = [
-            self._command(after, task, _order("missing", reasons, branch=branch), item, event["input"])
+            self._command(after, task, _order("missing", dead["reasons"], branch=branch), item, event["input"])
             for task, branch in tokens
         ]
         return self._keep(before, after, view, sends)
 
-    def _ask(self, before: RunMemory, memory: RunMemory, event: RunEvent, dead: Dead, gate: str, view: View) -> Done:
+    def _ask(self, death: _Death, gate: str) -> Done:
         """A person decides about the judged value, or about what the dead step suggested."""
+        before, memory, event, dead, view = death
         post = self._plan.steps[gate]
         assert isinstance(post, Validator)  # noqa: S101 - the compiler holds it
         judged = isinstance(self._plan.steps[event["step"]], Validator)

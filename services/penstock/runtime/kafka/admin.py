@@ -15,7 +15,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
-from confluent_kafka.admin._metadata import ClusterMetadata  # the same, below
+from confluent_kafka.admin._metadata import ClusterMetadata  # the same
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached

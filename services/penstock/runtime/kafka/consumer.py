@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from penstock.errors import Abort, PenstockError, Retriable
+from penstock.errors import Abort, Halt, PenstockError, Retriable
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
@@ -46,11 +46,11 @@ class KafkaConsumer:
 
     def _still_ours(self, messages: list[Any]) -> list[Any]:
         """Without those of partitions that came or went while they were collected; what came is read from its start."""
-        stale = {message.partition() for message in messages} & self._moved.keys()
-        for partition in stale:
+        moved = [message for message in messages if message.partition() in self._moved and _of_partition(message)]
+        for partition in {message.partition() for message in moved}:
             if (start := self._moved[partition]) is not None:
                 self.seek(partition, start)
-        return [message for message in messages if message.partition() not in stale]
+        return [message for message in messages if message not in moved]
 
     def _records(self, messages: list[Any]) -> list[Record]:
         records = []
@@ -106,7 +106,8 @@ class KafkaConsumer:
         if error.code() == _EOF:
             self._reached[partition] = offset
         elif (named := of_consumer(error)) is not None:
-            self._errors.append(named)
+            where = f"{self._topic}[{partition}]" if error.code() == KafkaError._AUTO_OFFSET_RESET else self._topic
+            self._errors.append(Halt(f"{where}: {named}") if isinstance(named, Halt) else named)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -138,3 +139,8 @@ class KafkaConsumer:
     def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
         self._moved.update(dict.fromkeys(p.partition for p in partitions))
+
+
+def _of_partition(message: Any) -> bool:
+    """A record or the end of its partition; the client's own errors name partition 0 as well."""
+    return message.error() is None or message.error().code() == _EOF
