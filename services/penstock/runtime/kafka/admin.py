@@ -121,6 +121,7 @@ class KafkaAdmin:
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
 
         def ask(timeout: float) -> Mapping[int, int]:
+            self._client.list_topics(timeout=timeout)  # else what it once knew of a young topic, no leaders, stays
             answers = self._client.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
             )
