@@ -15,7 +15,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
-from confluent_kafka.admin._metadata import ClusterMetadata  # the same, below
+from confluent_kafka.admin._metadata import ClusterMetadata  # the same
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
@@ -121,6 +121,7 @@ class KafkaAdmin:
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
 
         def ask(timeout: float) -> Mapping[int, int]:
+            self._client.list_topics(timeout=timeout)  # else what it once knew of a young topic, no leaders, stays
             answers = self._client.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
             )
