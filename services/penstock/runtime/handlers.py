@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any, get_type_hints
 
@@ -60,14 +60,14 @@ class Handler:
         call, arguments = self._ready(value, context)
         return call(*arguments)
 
-    async def call(self, value: dict[str, Any], context: Context, seconds: float) -> Any:
-        """Call it, waiting `seconds` at the most; NoAnswer after that."""
+    def call(self, value: dict[str, Any], context: Context, seconds: float) -> Awaitable[Any]:
+        """Call it, waiting `seconds` at the most; NoAnswer after that. No coroutine of its own: a thousand wait."""
         call, arguments = self._ready(value, context)
         if self._asynchronous:
-            return await within(seconds, _complete(call, arguments))
+            return within(seconds, _complete(call, arguments))
         if self._threads is None:
-            return await within(seconds, awaited(call(*arguments)))
-        return await within(seconds, self._threads.call(call, *arguments))
+            return within(seconds, awaited(call(*arguments)))
+        return within(seconds, self._threads.call(call, *arguments))
 
     def argument(self, value: dict[str, Any]) -> Any:
         """The value as the handler wants it; Poison when the model refuses what the contract allowed."""
