@@ -59,7 +59,7 @@ def _gated(draft: Draft, graph: Graph, name: str, report: Report) -> None:
 
 def _fallback_of_judged(draft: Draft, graph: Graph, gate: StepDraft, asked: At[bool], report: Report) -> None:
     for judged in (draft.steps[of.value] for of in gate.of if of.value in draft.steps):
-        if judged.fallback is None and not judged.broken:
+        if (judged.fallback is None or judged.kind == "aggregator") and not judged.broken:  # a join has but a judge
             report.add("E060", asked.spot, name=gate.name, of=judged.name)
         for edge in graph.out_of[judged.name]:
             if edge.target != gate.name:
