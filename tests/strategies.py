@@ -331,7 +331,7 @@ gaps = st.one_of(st.just(1), st.integers(1, 300), st.integers(1, 2**40))
 
 # --- whole runs ---------------------------------------------------------------------------------------------------
 
-ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank")
+ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank", "arbiter")
 lines = st.lists(
     st.sampled_from(["good", "good", "retry", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]),
     min_size=1,
