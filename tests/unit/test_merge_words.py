@@ -73,7 +73,7 @@ def test_a_judge_is_drawn_and_counted() -> None:
     """Below its join, dashed in Mermaid; its attempts, its cost and its round are in the bound."""
     plan, without = compiled(ASKED), compiled("{policy: any}")
 
-    assert "  else arbiter  worker  2 x 20s  ≤ 0.02 USD each" in list(render.tree(plan))
+    assert "else arbiter  worker  2 x 20s  ≤ 0.02 USD each" in [line.strip() for line in render.tree(plan)]
     assert "  join -.->|judge| arbiter" in render.mermaid(plan)
     assert {term.step: (term.tasks, term.messages) for term in terms(plan)}["arbiter"] == (2, 3)
     assert plan.bound.tasks == without.bound.tasks + 2
