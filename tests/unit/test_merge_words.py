@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from penstock.errors import Mistake
 from penstock.topology import render
 from penstock.topology.bound import terms
 from penstock.topology.compiler import compile_topology
@@ -13,8 +17,10 @@ from penstock.topology.merge_fit import MergeFitting
 from penstock.topology.merge_words import words
 from penstock.topology.plan import Aggregator, Plan
 from penstock.topology.report import At, Report, Spot
+from penstock.topology.wanted import POLICIES
 from pipelines import Cast, contracts
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "merge-policies.md"
 TEXT = """
 pipeline: poll
 limits: {deadline: 1m, tasks: 60, cost: 1 USD}
@@ -34,6 +40,15 @@ def compiled(merge: str) -> Plan:
     """A join of three under this policy; the judge only where one is asked."""
     text = TEXT if "arbiter" in merge else TEXT[: TEXT.index("  arbiter")]
     return compile_topology(text.replace("MERGE", merge).encode(), "t.yaml", contracts(), Cast().resolve)
+
+
+def mistakes(merge: str) -> list[str]:
+    """What is wrong with a join of three under this policy."""
+    try:
+        compiled(merge)
+    except Mistake as mistake:
+        return [one.code for one in (mistake, *mistake.others)]
+    return []
 
 
 def join_of(plan: Plan) -> Aggregator:
@@ -66,7 +81,7 @@ def join_of(plan: Plan) -> Aggregator:
 )  # fmt: skip
 def test_a_policy_in_words(merge: str, said: str) -> None:
     """What it does, what it compares, and what a tie and a missing branch mean, where that is not the usual."""
-    assert words(join_of(compiled(merge))) == said
+    assert ", ".join(words(join_of(compiled(merge)))) == said
 
 
 def test_a_judge_is_drawn_and_counted() -> None:
@@ -101,3 +116,12 @@ def test_a_mean_does_not_fit_a_whole_number() -> None:
         MergeFitting(merge, {"a": records["int"], "b": records["double"]}, target, Spot(), report).check()
 
     assert [(mistake.code, mistake.place and mistake.place.line) for mistake in report.found] == [("E067", 3)]
+
+
+def test_the_page_on_policies_shows_what_compiles() -> None:
+    """Every `merge:` in it is of the right form; only its names are another pipeline's."""
+    shown = re.findall(r"^ *merge: (\{.*\})", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    another = {"E040", "E053", "E063", "E065", "E067", "E073", "E080"}  # steps, gates, branches, fields, modules
+
+    assert set(re.findall(r"policy: (\w+)", " ".join(shown))) == set(POLICIES)
+    assert {code for merge in shown for code in mistakes(merge)} <= another

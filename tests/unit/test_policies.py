@@ -331,6 +331,13 @@ def test_a_judge_is_for_those_who_do_not_agree() -> None:
     assert codes(conclude(judge, votes(a="x", b="x", c="y"))) == ["split_vote"]
 
 
+def test_the_event_stays_small() -> None:
+    """Of many reasons why a branch is missing it keeps the first few."""
+    (ballot,) = told(policy("vote", "a"), [Vote("a", None, (Reason("dead", "it died"),) * 20)])
+
+    assert len(ballot["reasons"]) == 3
+
+
 def test_the_event_keeps_what_was_compared() -> None:
     """Only that, cut short, and why a branch is missing; nothing where nothing is compared."""
     ballots = told(VOTE, votes(a="x", b=..., c="y" * 1_000))

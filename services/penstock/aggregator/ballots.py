@@ -15,7 +15,8 @@ Concluded: TypeAlias = Merged | Conflict
 Votes: TypeAlias = Sequence[Vote]
 Value: TypeAlias = Mapping[str, Any]
 
-_MOST_TOLD = 200  # characters of what one branch said, in an event
+_MOST_TOLD = 200  # characters of what one branch said, in an event, which must stay small
+_FEW = 3  # reasons why one is missing, there
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def ballot(vote: Vote, room: int) -> Ballot:
 
 def _told(policy: Policy, vote: Vote) -> Vote:
     value = vote.value
-    return vote if value is None else replace(vote, value={key: value[key] for key in policy.compared if key in value})
+    if value is None:
+        return replace(vote, reasons=vote.reasons[:_FEW])
+    return replace(vote, value={key: value[key] for key in policy.compared if key in value})
 
 
 def _absence(vote: Vote) -> Reason:

@@ -112,10 +112,10 @@ def unawaited(after: Mapping[str, Sequence[str]], step: str, concluded: Collecti
     """Whether every way on from a step leads to a join that has concluded, so that its death costs nothing."""
     ahead, seen = [step], set[str]()
     while ahead:
-        here = ahead.pop()
-        if not after[here]:
+        further = after.get(ahead.pop(), ())
+        if not further:
             return False
-        fresh = [name for name in after[here] if name not in concluded and name not in seen]
+        fresh = [name for name in further if name not in concluded and name not in seen]
         seen.update(fresh)
         ahead += fresh
     return True

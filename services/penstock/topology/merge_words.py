@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from penstock.topology.plan import Aggregator, Merge, MergePolicy, Tolerance
 
 
-def words(step: Aggregator) -> str:
+def words(step: Aggregator) -> list[str]:
     """What the policy does, what it compares, and what a tie and a missing branch mean."""
     merge = step.merge
     parts = [_SAID[merge.policy](merge), _near(merge), _tie(merge), _missing(step)]
-    return ", ".join(part for part in parts if part)
+    return [part for part in parts if part]
 
 
 def amount(tolerance: Tolerance) -> str:

@@ -123,7 +123,7 @@ def _words(step: Step) -> list[str]:
             return [f"validator of {step.of}", f"{len(step.checks)} check{'s' * (len(step.checks) != 1)}"]
         case Aggregator():
             wait = [f"waits {spell(step.wait_ms)}"] if step.wait_ms is not None else []
-            return [f"aggregator of {', '.join(step.of)}", merge_words.words(step), *wait]
+            return [f"aggregator of {', '.join(step.of)}", *merge_words.words(step), *wait]
         case Effect():
             return ["effect", _tries(step.attempts)]
         case Output():
