@@ -231,7 +231,7 @@ _THE_WIRING = (
         "E060",
         "validator “{name}” asks for a fallback, but “{of}” has none",
         "there would be nobody to ask",
-        "give “{of}” a `fallback:`, or remove this",
+        "{advice}",
     ),
 )
 
