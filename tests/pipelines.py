@@ -34,6 +34,7 @@ from penstock.topology.plan import Aggregator, Effect, Plan
 ROOT = Path(__file__).resolve().parents[1]
 DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
 DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
+RACE = (ROOT / "tests" / "topologies" / "race.yaml").read_text(encoding="utf-8")
 _QUIET = 3  # idle turns in a row
 _PATIENCE = 20.0  # real seconds
 
@@ -138,6 +139,7 @@ def desk_cast() -> Cast:
     cast.usually("read_simply", scored)
     cast.usually("second", lambda value, _: {**value, "score": value["score"] / 2})
     cast.usually("check", lambda *_: [])
+    cast.usually("arbiter", lambda conflict, _: json.loads(conflict["votes"][0]["value"]))
     return cast
 
 

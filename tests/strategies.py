@@ -43,6 +43,15 @@ merges = st.sampled_from(
         {"policy": "all", "run": "diagram.workers:together"},
         {"policy": "vote", "field": "label", "tie": "reject"},
         {"policy": "vote", "field": "label", "tie": "review", "min_agree": 2},
+        {"policy": "any"},
+        {"policy": "first"},
+        {"policy": "quorum", "field": ["label", "id"]},
+        {"policy": "weighted", "field": "label", "tie": {"prefer": ["a"]}, "weights": {"a": 1, "b": 0.5}},
+        {"policy": "weighted", "field": "score", "tie": "first", "weight": "score", "tolerance": 0.1},
+        {"policy": "mean", "field": "score", "spread": {"relative": 0.5}, "missing": "ignore"},
+        {"policy": "prefer", "order": ["b"], "missing": {"at_least": 2}},
+        {"policy": "judge", "field": "label", "judge": "c"},
+        {"policy": "judge", "field": "nothing", "tolerance": 1},
     ]
 )
 _kinds: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -76,6 +85,15 @@ def any_topology(draw: st.DrawFn) -> dict[str, Any]:
     ingress = {"contract": draw(contracts), "event_id": "id", "to": draw(st.lists(names, min_size=1, max_size=2))}
     limits = {"deadline": draw(durations), "tasks": draw(st.integers(1, 200)), "cost": "1 USD"}
     return {"pipeline": "p", "limits": limits, "ingress": ingress, "steps": steps}
+
+
+_SOUND: list[dict[str, Any]] = [
+    {"policy": "all"},
+    {"policy": "first"},
+    {"policy": "vote", "field": "label", "tie": "reject"},
+    {"policy": "quorum", "field": "label"},
+    {"policy": "judge", "field": "label"},
+]
 
 
 class _Grown:
@@ -144,8 +162,11 @@ class _Grown:
 
     def join(self, branches: Sequence[str]) -> str:
         """An aggregator of these steps, which lead to nothing else."""
+        merge = dict(self.draw(st.sampled_from(_SOUND)))
+        if merge["policy"] == "judge":
+            merge["judge"] = self.name() + "-judge"
+            self.steps[merge["judge"]] = {"kind": "worker", "run": "diagram.workers:second"}
         join = self.name()
-        merge = self.draw(st.sampled_from([{"policy": "all"}, {"policy": "vote", "field": "label", "tie": "reject"}]))
         self.steps[join] = {"kind": "aggregator", "of": list(branches), "merge": merge, "writes": "diagram.Second"}
         for name in branches:
             self.steps[name]["to"] = [join]
@@ -225,6 +246,72 @@ def arrivals(draw: st.DrawFn) -> tuple[dict[str, str | None], list[str], list[st
     return voices, orders[0], orders[1]
 
 
+# --- merges -------------------------------------------------------------------------------------------------------
+
+TOLERANCE = 0.25
+FIRST = "{policy: first}"
+QUORUMS = [
+    "{policy: quorum, field: label}",
+    "{policy: quorum, field: label, min_agree: 3}",
+    "{policy: quorum, field: score, tolerance: 0.25}",
+]
+PATIENT = [
+    "{policy: all}",
+    "{policy: any}",
+    "{policy: vote, field: label, tie: reject}",
+    "{policy: vote, field: label, min_agree: 1, tie: first}",
+    "{policy: vote, field: label, min_agree: 1, tie: {prefer: [d]}, missing: {at_least: 2}}",
+    "{policy: vote, field: score, tie: reject, tolerance: 0.25}",
+    "{policy: vote, field: score, tie: first, tolerance: {relative: 0.1}}",
+    "{policy: vote, field: [label, score], tie: reject, tolerance: 0.25}",
+    "{policy: weighted, field: label, tie: reject, weights: {b: 0.1, c: 0.2, d: 0.3}}",
+    "{policy: weighted, field: label, tie: first, weight: score, threshold: 0.7, missing: ignore}",
+    "{policy: mean, field: score, spread: 0.5, tolerance: 0.1}",
+    "{policy: mean, field: [score, number], spread: {relative: 0.5}, missing: ignore}",
+    "{policy: prefer, order: [d, b]}",
+    "{policy: prefer, order: [c], field: score, tolerance: 0.25, missing: {at_least: 2}}",
+    "{policy: judge, field: label, judge: arbiter}",
+    "{policy: judge, field: score, judge: arbiter, tolerance: 0.25, missing: ignore}",
+]
+Voice = dict[str, Any] | None
+scores_of_any_kind = st.one_of(
+    st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.3 - 0.1, 0.5, 1.0, -1.0]), st.floats(allow_nan=True, allow_infinity=True)
+)
+
+
+@st.composite
+def voices(draw: st.DrawFn) -> dict[str, Voice]:
+    """What each of three branches says under `diagram.Second`, with any numbers; None where it is missing."""
+    said: dict[str, Voice] = {}
+    for name in BRANCHES:
+        value = {
+            "id": "e",
+            "number": draw(scores_of_any_kind),
+            "score": draw(scores_of_any_kind),
+            "label": draw(labels),
+        }
+        said[name] = value if draw(st.integers(0, 3)) else None
+    return said
+
+
+@st.composite
+def hearings(draw: st.DrawFn) -> list[str]:
+    """An order in which three branches are heard, some of them twice or more."""
+    repeats = draw(st.lists(st.sampled_from(BRANCHES), max_size=4))
+    return draw(st.permutations([*BRANCHES, *repeats]))
+
+
+noises = st.lists(st.floats(-TOLERANCE / 2, TOLERANCE / 2), min_size=3, max_size=3)
+_plain = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=3), st.binary(max_size=3)
+)
+anything = st.recursive(
+    _plain,
+    lambda below: st.one_of(st.lists(below, max_size=2), st.dictionaries(st.text(max_size=2), below, max_size=2)),
+    max_leaves=4,
+)
+strange = st.none() | st.fixed_dictionaries(dict.fromkeys(("id", "number", "score", "label"), anything))
+
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 marks = st.lists(
@@ -278,7 +365,7 @@ gaps = st.one_of(st.just(1), st.integers(1, 300), st.integers(1, 2**40))
 
 # --- whole runs ---------------------------------------------------------------------------------------------------
 
-ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank")
+ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank", "arbiter")
 lines = st.lists(
     st.sampled_from(["good", "good", "retry", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]),
     min_size=1,

@@ -122,9 +122,23 @@ CHECK: Final = {
     "settings": _SETTINGS,
 }
 MERGE: Final = {
-    "policy": Key(NEEDED, "`all` or `vote`"),
-    "field": Key("needed to vote", "the field that is compared"),
+    "policy": Key(
+        NEEDED,
+        "`all`, `any`, `first`, `quorum`, `vote`, `weighted`, `mean`, `prefer` or `judge`; see "
+        "[Merge policies](merge-policies.md)",
+    ),
+    "field": Key("needed to compare", "the field or fields that are compared, or of which the mean is taken"),
     "min_agree": Key("more than half", "how many must say the same"),
-    "tie": Key("needed to vote", "`review` asks a person, `reject` ends the run"),
+    "weights": Key("one of both", "what each branch's voice weighs"),
+    "weight": Key("one of both", "the field that says what a voice weighs"),
+    "threshold": Key("0.5", "the share of the weight that an answer needs"),
+    "tolerance": Key("none", "how far numbers may lie apart and still agree"),
+    "spread": Key("needed for a mean", "how far numbers may lie apart and still have a mean"),
+    "order": Key("needed to prefer", "the branches, the preferred one first"),
+    "judge": Key("needed to judge", "the worker that is asked about a conflict"),
+    "missing": Key("by the policy", "`conflict`, `ignore` or `{at_least: 2}`: what a branch without a value means"),
+    "tie": Key(
+        "where there may be one", "`review` asks a person, `reject` ends the run, `first` and `{prefer: [...]}` choose"
+    ),
     "run": Key("none", "a function `(votes, concluded)` that makes the value"),
 }

@@ -10,16 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock import Escalate, Reason, Reject, Retry
-from pipelines import DESK, Pipeline, check_order, desk_cast, scored
+from pipelines import DESK, RACE, Pipeline, check_order, desk_cast, scored
 from strategies import doings, scores, scripts
 
 HOUR = 3_600
 _ASKS = "on_reject: {review: true}\n    to: [thank"
+_VOTE = "{policy: vote, field: label, min_agree: 2, tie: review}"
+_ARBITER = '  arbiter: {kind: worker, run: "cast:arbiter", attempts: {max: 2, timeout: 5s, backoff: [1s]}}\n'
 TOPOLOGIES = [
     DESK,
     DESK.replace(_ASKS, _ASKS.replace("review: true", "fallback: true, review: true")),
     DESK.replace("merge:", "wait: 20s\n    merge:").replace("times: 2", "times: 3"),
     DESK.replace("tie: review", "tie: reject").replace("min_agree: 2", "min_agree: 1"),
+    DESK.replace(_VOTE, "{policy: first}"),
+    DESK.replace(_VOTE, "{policy: quorum, field: label}"),
+    DESK.replace(_VOTE, "{policy: judge, field: score, judge: arbiter}\n    review: true") + _ARBITER,
+    DESK.replace(_VOTE, "{policy: any}").replace("merge:", "wait: 20s\n    merge:"),
+    RACE,
+    RACE.replace("{policy: first}", "{policy: quorum, field: label}"),
+    RACE.replace("{policy: first}", "{policy: mean, field: score, spread: 0.5, missing: ignore}\n    wait: 5s"),
 ]
 Script = dict[str, list[str]]
 

@@ -1,34 +1,20 @@
-"""What a join makes of its branches."""
+"""What a join keeps of its branches."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from penstock import Conflict, Merged, Reason, Vote
-from penstock.aggregator.join import Policy, arrive, complete, conclude, size, without
+from penstock import Reason
+from penstock.aggregator.join import arrive, closed, complete, given_up, heard, size, tasks, without
 from penstock.contracts.records import Branch, JoinState, reason_records
 
 EMPTY: JoinState = {
     "run": "r", "event": "e", "item": "", "round": 0, "deadline": 10, "plan": "d", "due": 10, "closed": False,
     "origin": "", "branches": [],
 }  # fmt: skip
-ALL = Policy("all", ("a", "b"), ("id", "score", "b"))
-VOTE = Policy("vote", ("a", "b", "c"), ("id", "label"), "label", 2)
 
 
 def branch(name: str, value: bytes | None, *reasons: Reason) -> Branch:
     """What a branch said, or why it says nothing."""
     return {"branch": name, "task": f"t-{name}", "contract": "c", "value": value, "reasons": reason_records(reasons)}
-
-
-def votes(**labels: Any) -> list[Vote]:  # noqa: ANN401 - any label; ... is a missing branch
-    """One voice for each branch."""
-    return [
-        Vote(name, None, (Reason("dead", "it died"),)) if label is ... else Vote(name, {"id": name, "label": label})
-        for name, label in labels.items()
-    ]
 
 
 def test_branches_are_kept_in_one_order() -> None:
@@ -66,67 +52,22 @@ def test_a_branch_too_large_to_keep_is_missing() -> None:
     assert [one["code"] for one in smaller["branches"][0]["reasons"]] == ["too_large"]
 
 
-def test_all_takes_each_field_from_the_first_that_has_it() -> None:
-    """And a whole branch where a field has its name."""
-    merged = conclude(ALL, [Vote("a", {"id": 1, "score": 2}), Vote("b", {"id": 3, "score": 4})])
+def test_who_is_not_awaited_is_missing_with_a_reason() -> None:
+    """An early conclusion says so of every branch that said nothing, and ends no task of theirs."""
+    state = arrive(EMPTY, branch("b", b"1"))
+    full = given_up(state, ("a", "b", "c"))
 
-    assert merged == Merged({"id": 1, "score": 2, "b": {"id": 3, "score": 4}})
-
-
-def test_all_needs_every_branch() -> None:
-    """A missing one is a conflict that names it and says why."""
-    concluded = conclude(ALL, [Vote("a", {"id": 1}), Vote("b", None, (Reason("dead", "it died"),))])
-
-    assert isinstance(concluded, Conflict)
-    assert [(reason.code, reason.message) for reason in concluded.reasons] == [("branch_missing", "b: it died")]
-    assert concluded.suggestion is None
+    assert {one["branch"]: [r["code"] for r in one["reasons"]] for one in full["branches"]} == {
+        "a": ["not_awaited"], "b": [], "c": ["not_awaited"],
+    }  # fmt: skip
+    assert tasks(full) == tasks(state) == ["t-b"]
 
 
-@pytest.mark.parametrize(
-    ("said", "label", "dissent"),
-    [
-        ({"a": "x", "b": "x", "c": "x"}, "x", False),
-        ({"a": "x", "b": "y", "c": "x"}, "x", True),
-        ({"a": "y", "b": "x", "c": "x"}, "x", True),
-        ({"a": "x", "b": ..., "c": "x"}, "x", False),
-        ({"a": None, "b": None, "c": "x"}, None, True),
-        ({"a": {"k": 1, "l": 2}, "b": {"l": 2, "k": 1}, "c": "x"}, {"k": 1, "l": 2}, True),
-        ({"a": [1, {"k": 2}], "b": [1, {"k": 2}], "c": []}, [1, {"k": 2}], True),
-    ],
-)
-def test_a_majority_wins(said: dict[str, Any], label: object, dissent: bool) -> None:  # noqa: FBT001 - a table
-    """So many that agree, and no other answer as many; nobody's answer is an answer too."""
-    concluded = conclude(VOTE, votes(**said))
+def test_a_marker_knows_who_was_heard() -> None:
+    """It keeps no value, and once every branch has said something it is complete."""
+    marker = closed(arrive(EMPTY, branch("a", b"1")), 99)
+    after = heard(marker, branch("b", b"2"))
 
-    assert isinstance(concluded, Merged)
-    assert concluded.value["label"] == label
-    assert concluded.dissent is dissent
-
-
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [
-        ({"a": "x", "b": "y", "c": "z"}, "split_vote"),
-        ({"a": "x", "b": "y", "c": ...}, "split_vote"),
-        ({"a": "x", "b": ..., "c": ...}, "too_few_votes"),
-        ({"a": ..., "b": ..., "c": ...}, "too_few_votes"),
-        ({"a": True, "b": 1, "c": 2}, "split_vote"),
-        ({"a": float("nan"), "b": float("nan"), "c": 1}, "split_vote"),
-    ],
-)
-def test_no_majority_is_a_conflict(said: dict[str, Any], code: str) -> None:
-    """What is no number is not like itself, and true is not 1."""
-    concluded = conclude(VOTE, votes(**said))
-
-    assert isinstance(concluded, Conflict)
-    assert concluded.reasons[0].code == code
-    assert [reason.code for reason in concluded.reasons[1:]] == ["branch_missing"] * list(said.values()).count(...)
-
-
-def test_two_answers_with_as_many_votes_are_a_tie() -> None:
-    """Even where each has enough; the first voice is what a person may approve."""
-    policy = Policy("vote", ("a", "b", "c", "d"), ("id", "label"), "label", 2)
-    concluded = conclude(policy, votes(a="x", b="y", c="x", d="y"))
-
-    assert isinstance(concluded, Conflict)
-    assert concluded.suggestion == {"id": "a", "label": "x"}
+    assert (marker["closed"], marker["due"], size(after)) == (True, 99, 0)
+    assert not complete(marker, ("a", "b"))
+    assert complete(after, ("a", "b"))

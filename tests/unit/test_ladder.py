@@ -9,7 +9,19 @@ import pytest
 
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import task_done
-from penstock.supervisor.ladder import Ask, End, Fall, Missing, ask_name, fall_name, fate, next_rung
+from penstock.supervisor.ladder import (
+    Ask,
+    End,
+    Fall,
+    Forget,
+    Missing,
+    ask_name,
+    fall_name,
+    fate,
+    next_rung,
+    rung_of_the_unawaited,
+    unawaited,
+)
 from penstock.topology.plan import Ladder
 
 ALL = Ladder("simply", (("join", "branch"),), review=True, gate="gate")
@@ -98,3 +110,30 @@ def test_after_the_deadline_everything_has_expired(outcome: str, at: int, died_o
     event = task_done(around, "s", "p.s[0]@1", at, [], outcome=outcome)
 
     assert fate(event, 10) == died_of
+
+
+AFTER = {"a": ("join",), "b": ("inner",), "inner": ("join", "side"), "side": (), "join": ("out",), "out": ()}
+
+
+@pytest.mark.parametrize(
+    ("step", "concluded", "costs_nothing"),
+    [
+        ("a", {"join"}, True),
+        ("a", set(), False),
+        ("b", {"join"}, False),
+        ("b", {"inner"}, True),
+        ("side", {"join"}, False),
+        ("join", {"join"}, False),
+    ],
+)
+def test_what_nothing_waits_for(step: str, concluded: set[str], costs_nothing: bool) -> None:  # noqa: FBT001 - a table
+    """Every way on must lead to a join that has concluded; an end on any way is waited for."""
+    assert unawaited(AFTER, step, concluded) is costs_nothing
+
+
+def test_the_joins_in_between_are_told() -> None:
+    """Where one of them still waits it hears that nothing comes; where none does, the death is forgotten."""
+    steps = Ladder(fallback="f", missing=(("inner", "b"), ("join", "inner")), review=True, gate="g")
+
+    assert rung_of_the_unawaited(steps, {"join"}) == Missing((("inner", "b"),))
+    assert rung_of_the_unawaited(steps, {"join", "inner"}) == Forget()

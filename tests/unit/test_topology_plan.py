@@ -128,7 +128,7 @@ def test_messages_are_counted(bank: Plan) -> None:
     }
     events = {"run": 2, "read": 1, "read-simply": 1, "check-reading": 2, "second": 1, "decide": 1, "check-decision": 1}
     effects = {"thank": 1 + 1, "file": 1 + 1}  # an event, and a dead letter at the worst
-    rest = {"status": 1, "command": 1, "rejected once": 1, "missing": 1, "reviews": 2 * 8}
+    rest = {"status": 1, "command": 1, "rejected once": 1, "missing": 1, "late": 1, "reviews": 2 * 8}
 
     counted = (sent, events, effects, rest)
     assert bank.bound.messages == sum(sum(part.values()) for part in counted)

@@ -8,7 +8,7 @@ from penstock.topology.plan import Aggregator, Effect, Output, Plan, Worker
 
 
 def rounds(plan: Plan, join: Aggregator) -> int:
-    """How many fallbacks may hold up one branch of a join while another is there; each opens a round of its own.
+    """How many fallbacks and judges may hold up one branch of a join while another is there; each opens a round.
 
     A fallback before the branches part delays them all, and their envelopes carry the later deadline.
     """
@@ -37,4 +37,4 @@ def _before(plan: Plan, name: str) -> Iterator[str]:
 
 def _may_fall_back(plan: Plan, name: str) -> bool:
     step = plan.steps.get(name)
-    return isinstance(step, Worker) and step.ladder.fallback is not None
+    return isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from penstock.aggregator.join import Concluded, Policy, arrive, complete, conclude, size, without
+from penstock.aggregator.ballots import Concluded, Policy, ballot, told
+from penstock.aggregator.join import arrive, closed, complete, given_up, heard, size, tasks, without
 from penstock.aggregator.patience import rounds
+from penstock.aggregator.policies import conclude, concludes_early, settled
 from penstock.contracts.address import parse
-from penstock.contracts.answers import MOST_REASONS, Conflict, Merged, Reason, Vote, raised, reasons_of
+from penstock.contracts.answers import Conflict, Merged, Reason, Vote, raised, reasons_of
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import of_run, task_done
 from penstock.contracts.identity import digest
@@ -17,7 +18,6 @@ from penstock.contracts.records import (
     COMMAND,
     JOIN_STATE,
     MERGE_CONFLICT,
-    Ballot,
     Branch,
     Command,
     JoinState,
@@ -63,6 +63,16 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
     )
 
 
+class _Case(NamedTuple):
+    """A join that concludes: what it kept, what every branch said, and on which record it speaks."""
+
+    state: JoinState
+    votes: list[Vote]
+    record: Record
+    around: Envelope
+    now: int
+
+
 class _Table:
     """Where the branches of one aggregator meet."""
 
@@ -74,8 +84,7 @@ class _Table:
         self._kit = kit
         self._routes = routes_of(plan, aggregator.name)
         self._letters = DeadLetters(plan.pipeline, aggregator.name, topics.dead(aggregator.name), plan.digest)
-        self._fields = kit.codec.fields(aggregator.writes)
-        self._policy = Policy(merge.policy, aggregator.of, self._fields, merge.field, merge.min_agree)
+        self._policy = Policy(merge, aggregator.of, kit.codec.fields(aggregator.writes))
         self._merge: Callable[..., Any] | None = kit.resolve(merge.run) if merge.run else None
         self._rounds_ms = rounds(plan, aggregator) * plan.limits.deadline_ms
 
@@ -86,6 +95,7 @@ class _Table:
         key = f"{around.run}/{around.item}"
         state: JoinState = view.state.get(key) or self._open(around, view.now)
         if state["closed"]:
+            self._mark(key, heard(state, branch), view)
             return self._late(message.record, around, view.now)
         grown = arrive(state, branch)
         if grown is state:
@@ -97,6 +107,9 @@ class _Table:
         if complete(grown, self._aggregator.of):
             view.state.drop(key)  # no branch can come twice once each has: a marker would only cost
             return self._conclude(grown, message.record, view.now)
+        if concludes_early(self._policy) and self._settled(grown):
+            self._mark(key, closed(grown, self._forgotten(grown, view.now)), view)
+            return self._conclude(given_up(grown, self._aggregator.of), message.record, view.now)
         if self._aggregator.wait_ms is None:
             grown["due"] = grown["deadline"] + self._rounds_ms
         if size(grown) > _MOST_KEPT:
@@ -110,15 +123,28 @@ class _Table:
         if state["closed"]:
             view.state.drop(key)
             return Done()
-        marker = JoinState(**{**state, "closed": True, "branches": [], "due": state["deadline"] + SKEW_MS + 1})
-        marker["due"] = max(marker["due"], view.now + SKEW_MS)
-        view.state.put(key, marker)
+        self._mark(key, closed(state, self._forgotten(state, view.now)), view)
         record = Record(*parse(state["origin"]), state["run"].encode(), None, [], view.now)
         return self._conclude(state, record, view.now)
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int) -> Done:
         self._kit.metrics.dead(self._aggregator.name, poison.code)
         return self._letters.bury(record, around, poison, now)
+
+    def _settled(self, state: JoinState) -> bool:
+        """Whether what is there decides it, whatever the others say."""
+        return settled(self._policy, self._votes(state), len(self._aggregator.of) - len(state["branches"]))
+
+    def _forgotten(self, state: JoinState, now: int) -> int:
+        """When no branch can come any more: its fallbacks open rounds with deadlines of their own."""
+        return max(state["deadline"] + self._rounds_ms + 1, now) + SKEW_MS
+
+    def _mark(self, key: str, marker: JoinState, view: View) -> None:
+        """Keep the marker of a closed join, so that a late branch is not a new one, until all were heard."""
+        if complete(marker, self._aggregator.of):
+            view.state.drop(key)
+        else:
+            view.state.put(key, marker)
 
     def _open(self, around: Envelope, now: int) -> JoinState:
         wait = self._aggregator.wait_ms
@@ -143,21 +169,20 @@ class _Table:
 
     def _conclude(self, state: JoinState, record: Record, now: int) -> Done:
         around = Envelope(
-            state["run"], state["event"], state["branches"][0]["task"], state["item"], self._aggregator.name, 1,
+            state["run"], state["event"], tasks(state)[0], state["item"], self._aggregator.name, 1,
             state["round"], state["origin"], state["plan"], state["deadline"],
         )  # fmt: skip
+        case = _Case(state, self._votes(state), record, around, now)
         try:
-            concluded = self._decide(state)
+            concluded = self._decide(case.votes)
             if isinstance(concluded, Conflict):
-                return self._dead(state, record, around, concluded, "conflict", now)
-            return self._emit(state, record, around, concluded, now)
+                return self._dead(case, concluded, "conflict")
+            return self._emit(case, concluded)
         except Poison as poison:
-            broken = Conflict((Reason(poison.code, str(poison), poison.path),))
-            return self._dead(state, record, around, broken, "failed", now)
+            return self._dead(case, Conflict((Reason(poison.code, str(poison), poison.path),)), "failed")
 
-    def _decide(self, state: JoinState) -> Concluded:
+    def _decide(self, votes: list[Vote]) -> Concluded:
         """The policy decides; the user's function, where there is one, makes the value, or the suggestion, of it."""
-        votes = self._votes(state)
         concluded = conclude(self._policy, votes)
         if self._merge is None:
             return concluded
@@ -166,15 +191,17 @@ class _Table:
             raise Poison("bad_merge", raised(made.error).message) from made.error
         return made.answer if isinstance(made.answer, Merged | Conflict) else Merged(made.answer)
 
-    def _emit(self, state: JoinState, record: Record, around: Envelope, merged: Merged, now: int) -> Done:
+    def _emit(self, case: _Case, merged: Merged) -> Done:
         value, payload = payload_of(self._kit.codec, self._aggregator.writes, merged.value)
-        address = str(record.address)
-        sends, spawned = forward(self._routes, around, address, payload, value)
+        address = str(case.record.address)
+        sends, spawned = forward(self._routes, case.around, address, payload, value)
         self._kit.metrics.attempt(self._aggregator.name, "ok", 0.0)
         event = task_done(
-            around, self._aggregator.name, address, now, spawned, ended=_tasks(state),
+            case.around, self._aggregator.name, address, case.now, spawned, ended=tasks(case.state),
             outcome="dissent" if merged.dissent is True else "agreed", sha256=digest(payload),
         )  # fmt: skip
+        if ballots := told(self._policy, case.votes):
+            event["votes"] = ballots
         return Done(sends, event)
 
     def _votes(self, state: JoinState) -> list[Vote]:
@@ -188,25 +215,22 @@ class _Table:
             votes.append(Vote(name, value, reasons))
         return votes
 
-    def _dead(
-        self, state: JoinState, record: Record, around: Envelope, conflict: Conflict, outcome: str, now: int
-    ) -> Done:
+    def _dead(self, case: _Case, conflict: Conflict, outcome: str) -> Done:
         """What every branch said becomes the dead letter; the first branch's task stays open for the supervisor."""
         suggestion, dropped = suggested(self._kit.codec, self._aggregator.writes, conflict.suggestion)
         reasons = (*reasons_of(conflict.reasons), *dropped)
         self._kit.metrics.dead(self._aggregator.name, reasons[0].code)
         return self._letters.dead(
-            record, around, reasons, now, origin=around.address, judged=True, outcome=outcome,
-            value=self._dissent(state, reasons, suggestion), suggestion=suggestion, ended=_tasks(state)[1:],
+            case.record, case.around, reasons, case.now, origin=case.around.address, judged=True, outcome=outcome,
+            value=self._dissent(case, reasons, suggestion), suggestion=suggestion, ended=tasks(case.state)[1:],
         )  # fmt: skip
 
-    def _dissent(self, state: JoinState, reasons: tuple[Reason, ...], suggestion: bytes | None) -> bytes:
+    def _dissent(self, case: _Case, reasons: tuple[Reason, ...], suggestion: bytes | None) -> bytes:
         """The record of a conflict; what large branches said is cut short until it fits."""
-        votes = self._votes(state)
         for room in _ROOMS:
             dissent = MergeConflict(
-                run=state["run"], step=self._aggregator.name, policy=self._policy.name, field=self._policy.field,
-                votes=[_ballot(vote, room // len(votes)) for vote in votes],
+                run=case.state["run"], step=self._aggregator.name, policy=self._policy.merge.policy,
+                field=", ".join(self._policy.compared), votes=[ballot(v, room // len(case.votes)) for v in case.votes],
                 reasons=reason_records(reasons), suggestion=suggestion,
             )  # fmt: skip
             data = self._kit.codec.encode(MERGE_CONFLICT, dissent)
@@ -220,22 +244,6 @@ class _Table:
         event["task"], event["item"], event["round"] = around.task, around.item, around.round
         event["ended"], event["plan"], event["deadline"] = [around.task], around.digest, around.deadline
         return Done((), event)
-
-
-def _tasks(state: JoinState) -> list[str]:
-    return [branch["task"] for branch in state["branches"]]
-
-
-def _ballot(vote: Vote, room: int) -> Ballot:
-    if vote.value is None or not room:
-        return {
-            "branch": vote.branch,
-            "value": None,
-            "reasons": reason_records(vote.reasons[: min(room, MOST_REASONS)]),
-        }
-    said = json.dumps(vote.value, default=str)
-    said = said if len(said) <= room else f"{said[:room]}…"
-    return {"branch": vote.branch, "value": said, "reasons": reason_records(vote.reasons)}
 
 
 def _too_large(branch: Branch) -> Reason:

@@ -5,7 +5,7 @@ Typed dictionaries, not models: these are written for every record that moves, a
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from penstock.contracts.answers import MOST_REASONS, Reason, Severity
 
@@ -70,8 +70,16 @@ class Ruling(TypedDict):
     by: str
 
 
+class Ballot(TypedDict):
+    """`penstock.Vote`."""
+
+    branch: str
+    value: str | None
+    reasons: list[ReasonRecord]
+
+
 class RunEvent(TypedDict):
-    """`penstock.RunEvent`."""
+    """`penstock.RunEvent`; only a join has votes to tell, all others leave them to the default."""
 
     kind: EventKind
     run: str
@@ -93,6 +101,7 @@ class RunEvent(TypedDict):
     version: str
     dead: Dead | None
     ruling: Ruling | None
+    votes: NotRequired[list[Ballot]]
 
 
 class RunStatus(TypedDict):
@@ -112,14 +121,6 @@ class RunStatus(TypedDict):
     reviews: int
     review: str
     in_doubt: list[str]
-    reasons: list[ReasonRecord]
-
-
-class Ballot(TypedDict):
-    """`penstock.Vote`."""
-
-    branch: str
-    value: str | None
     reasons: list[ReasonRecord]
 
 

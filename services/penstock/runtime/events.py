@@ -12,16 +12,16 @@ from penstock.runtime.codec import Codec
 
 _double = Struct("<d").pack
 _END = b"\x00"  # of an array
-_NEITHER = b"\x00\x00"  # no `dead`, no `ruling`
+_NOTHING = b"\x00\x00\x00"  # no `dead`, no `ruling`, no votes
 
 
 def writer(codec: Codec) -> Callable[[RunEvent], bytes]:
-    """Encodes run events; those that carry a death or a ruling, which are rare, by the codec itself."""
+    """Encodes run events; those that carry a death, a ruling or votes by the codec itself."""
     head, complete = codec.head(RUN_EVENT), codec.encoder(RUN_EVENT)
     kinds = {kind: head + _number(place) for place, kind in enumerate(get_args(EventKind))}
 
     def write(event: RunEvent) -> bytes:
-        if event["dead"] is not None or event["ruling"] is not None:
+        if event["dead"] is not None or event["ruling"] is not None or "votes" in event:
             return complete(event)
         parts = [
             kinds[event["kind"]], _text(event["run"]), _text(event["event"]), _word(event["step"]),
@@ -38,7 +38,7 @@ def writer(codec: Codec) -> Callable[[RunEvent], bytes]:
                 parts += (_text(task["task"]), _word(task["step"]))
         parts += (
             _END, _double(event["cost_usd"]), _word(event["outcome"]), _text(event["sha256"]), _word(event["version"]),
-            _NEITHER,
+            _NOTHING,
         )  # fmt: skip
         return b"".join(parts)
 

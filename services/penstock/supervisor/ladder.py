@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -57,7 +57,12 @@ class End:
     status: Terminal
 
 
-Rung: TypeAlias = Fall | Missing | Ask | End
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing waits for it any more: it ends, and the run's status is none the worse."""
+
+
+Rung: TypeAlias = Fall | Missing | Ask | End | Forget
 
 # What a dead task's outcome skips, and how its part of the run ends where no rung is left.
 SKIPS: dict[str, frozenset[type]] = {
@@ -95,6 +100,30 @@ def fate(event: RunEvent, deadline: int) -> str:
     By the time of the step, so that a supervisor that was away does not make runs expire.
     """
     return "expired" if event["at"] >= deadline and event["outcome"] != "in_doubt" else event["outcome"]
+
+
+def rung_of_the_unawaited(steps: Steps, concluded: Collection[str]) -> Rung:
+    """What follows a death that costs nothing: the joins in between that still wait are told."""
+    waiting = tuple(pair for pair in steps.missing if pair[0] not in concluded)
+    return Missing(waiting) if waiting else Forget()
+
+
+def unawaited(after: Mapping[str, Sequence[str]], step: str, concluded: Collection[str]) -> bool:
+    """Whether every way on from a step leads to a join that has concluded, so that its death costs nothing."""
+    ahead, seen = [step], set[str]()
+    while ahead:
+        further = after.get(ahead.pop(), ())
+        if not further:
+            return False
+        fresh = [name for name in further if name not in concluded and name not in seen]
+        seen.update(fresh)
+        ahead += fresh
+    return True
+
+
+def done_name(join: str) -> str:
+    """How a join that concluded without all of its branches is remembered."""
+    return f"concluded:{join}"
 
 
 def fall_name(step: str) -> str:

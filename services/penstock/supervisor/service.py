@@ -32,9 +32,23 @@ from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Done, Keeps, Message, Send, Service, View
 from penstock.supervisor import transitions
-from penstock.supervisor.ladder import Ask, End, Fall, Missing, Rung, ask_name, fall_name, fate, next_rung
+from penstock.supervisor.ladder import (
+    Ask,
+    End,
+    Fall,
+    Forget,
+    Missing,
+    Rung,
+    ask_name,
+    done_name,
+    fall_name,
+    fate,
+    next_rung,
+    rung_of_the_unawaited,
+    unawaited,
+)
 from penstock.supervisor.questions import asked, closed, question
-from penstock.topology.plan import Effect, Output, Plan, Validator
+from penstock.topology.plan import Aggregator, Effect, Output, Plan, Validator
 
 SKEW_MS = 2_000
 _TELLING = frozenset({"run_started", "task_done", "task_dead", "late", "decided"})
@@ -75,6 +89,7 @@ class _Overseer:
         self._kit = kit
         self._topics = Topics(plan.pipeline)
         self._letters = DeadLetters(plan.pipeline, SUPERVISOR, self._topics.dead(SUPERVISOR), plan.digest)
+        self._after = {name: () if isinstance(step, Effect | Output) else step.to for name, step in plan.steps.items()}
         self._grace = plan.longest_call_ms + SKEW_MS
 
     def answer(self, message: Message, view: View) -> Done:
@@ -89,7 +104,7 @@ class _Overseer:
             return Done() if kind == "late" else self._late(event, view.now)
         if kind == "decided":
             return self._decided(memory, event, view)
-        after = transitions.account(memory, event)
+        after = self._concluded(transitions.account(memory, event), event)
         if kind == "task_dead" and event["dead"] is not None:
             explained = transitions.explain(after, event["dead"]["reasons"])
             return self._dead(_Death(memory, explained, event, event["dead"], view))
@@ -108,7 +123,9 @@ class _Overseer:
         memory: RunMemory = view.state.get(run)
         over = view.now >= memory["deadline"] + self._grace
         gone = [task for task in memory["open"] if (task["due"] <= view.now if task["review"] else over)]
-        after = transitions.mark(transitions.close(memory, {task["task"] for task in gone}), "expired")
+        after = transitions.close(memory, {task["task"] for task in gone})
+        if any(task["review"] or not self._unawaited(memory, task["step"]) for task in gone):
+            after = transitions.mark(after, "expired")
         after = transitions.doubt(after, [_named(task) for task in gone if self._acts(task["step"])])
         sends = [self._review(closed(memory, task, "expired", view.now)) for task in gone if task["review"]]
         return self._keep(memory, after, view, sends)
@@ -125,6 +142,8 @@ class _Overseer:
                 return self._miss(death, branches)
             case Ask(gate):
                 return self._ask(death, gate)
+            case Forget():
+                return self._keep(death.before, transitions.close(memory, {event["task"]}), death.view)
             case End(outcome):
                 after = transitions.mark(transitions.close(memory, {event["task"]}), outcome)
                 doubts = [f"{event['step']}:{event['task']}"] if event["outcome"] == "in_doubt" else []
@@ -134,15 +153,34 @@ class _Overseer:
         step = self._plan.steps.get(event["step"])
         if step is None or isinstance(step, Output):
             return End("failed")
+        if self._unawaited(memory, step.name):
+            return rung_of_the_unawaited(step.ladder, self._done(memory))
         return next_rung(step.ladder, fate(event, memory["deadline"]), memory["used"], self._plan.reviews.times)
 
+    def _concluded(self, memory: RunMemory, event: RunEvent) -> RunMemory:
+        """Remember a join that has concluded without all of its branches: what they do now is of no account."""
+        step = self._plan.steps.get(event["step"])
+        done = event["kind"] == "task_done" and isinstance(step, Aggregator) and len(event["ended"]) < len(step.of)
+        return transitions.take(memory, done_name(event["step"])) if done else memory
+
+    def _unawaited(self, memory: RunMemory, step: str) -> bool:
+        """Whether nothing waits any more for what a step would have written."""
+        return unawaited(self._after, step, self._done(memory))
+
+    def _done(self, memory: RunMemory) -> set[str]:
+        """The joins that have concluded without all of their branches."""
+        return {name for name in self._plan.steps if done_name(name) in memory["used"]}
+
     def _fall(self, death: _Death, step: str) -> Done:
-        """The fallback fetches the same input by its address."""
+        """The fallback fetches the same input by its address; a join's judge the letter that holds all votes."""
         before, memory, event, dead, view = death
         task: Spawned = {"task": task_id(memory["run"], step, event["item"], memory["round"] + 1), "step": step}
         after = transitions.command(memory, event["task"], task, view.now + self._plan.limits.deadline_ms)
-        after = transitions.mark(transitions.take(after, fall_name(step)), "succeeded_by_fallback")
-        order = _order("run", dead["reasons"], address=dead["origin"])
+        after = transitions.take(after, fall_name(step))
+        judged = isinstance(self._plan.steps[event["step"]], Aggregator)
+        if not judged:  # a judge is part of its join's policy
+            after = transitions.mark(after, "succeeded_by_fallback")
+        order = _order("run", dead["reasons"], address=dead["letter"] if judged else dead["origin"])
         return self._keep(before, after, view, [self._command(after, task, order, event["item"], dead["origin"])])
 
     def _miss(self, death: _Death, branches: Sequence[tuple[str, str]]) -> Done:

@@ -19,6 +19,7 @@ from penstock.topology.plan import (
     Output,
     Plan,
     Step,
+    Tolerance,
     Validator,
     Worker,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 BY_RULES = Attempts(max=1, timeout_ms=1_000, backoff_ms=())  # a rule takes microseconds and cannot fail for a while
 BY_CHECKS = Attempts(max=2, timeout_ms=5_000, backoff_ms=(200,))  # a check in Python may ask a model
 BY_SINK = Attempts(max=3, timeout_ms=10_000, backoff_ms=(200, 2_000))
+HALF = 0.5  # of the weight, where a weighted vote names no threshold
 UNBOUND = Bound(tasks=0, messages=0, cost_usd=0.0, wall_ms=0, dominated_by="")
 
 
@@ -115,7 +117,7 @@ class _Room:
             name=step.name,
             of=tuple(of.value for of in step.of),
             reads=MappingProxyType(self.said.branches[step.name]),
-            merge=_merge(step.merge, len(step.of)),
+            merge=_merge(step.merge, tuple(of.value for of in step.of)),
             wait_ms=step.wait_ms.value if step.wait_ms else None,
             writes=self.said.writes[step.name],
             to=_names(step),
@@ -135,7 +137,7 @@ class _Room:
     def _ladder(self, step: StepDraft) -> Ladder:
         main = self.draft.steps[self.graph.acts_for.get(step.name, step.name)]
         fallback = step.fallback.value if step.fallback else None
-        if step.ask_fallback is not None and step.ask_fallback.value:
+        if step.ask_fallback is not None and step.ask_fallback.value:  # never of a join, whose judge is not asked twice
             judged = self.draft.steps[step.of[0].value].fallback
             fallback = judged.value if judged else None
         return Ladder(
@@ -168,16 +170,23 @@ def _check(one: CheckDraft) -> Check:
     )
 
 
-def _merge(given: MergeDraft | None, branches: int) -> Merge:
+def _merge(given: MergeDraft | None, of: tuple[str, ...]) -> Merge:
     if given is None or given.policy is None:
         raise AssertionError("an aggregator without a policy was reported")
-    if given.policy == "all":
-        return Merge("all", tie="reject", run=given.run.value if given.run else None)
-    majority = branches // 2 + 1
+    majority = len(of) // 2 + 1 if given.policy in {"quorum", "vote"} else 0
+    preferred = dict.fromkeys((*(name.value for name in given.order), *of))  # who is not named comes after
     return Merge(
-        policy="vote",
-        field=given.field.value if given.field else "",
+        policy=given.policy,
+        fields=tuple(name.value for name in given.fields),
         min_agree=given.min_agree.value if given.min_agree else majority,
-        tie=given.tie.value if given.tie else "review",
+        tolerance=given.tolerance.value if given.tolerance else Tolerance(),
+        spread=given.spread.value if given.spread else Tolerance(),
+        at_least=given.at_least.value if given.at_least else len(of),
+        tie=given.tie.value if given.tie else "first",
+        order=tuple(preferred),
+        weights=MappingProxyType({name.value: weight for name, weight in given.weights}),
+        weight=given.weight.value if given.weight else "",
+        threshold=HALF if given.threshold is None and given.policy == "weighted" else given.threshold or 0.0,
+        judge=given.judge.value if given.judge else None,
         run=given.run.value if given.run else None,
     )

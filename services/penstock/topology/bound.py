@@ -110,7 +110,8 @@ def _share(step: Worker | Validator | Aggregator | Effect) -> Term:
             how = f"{_many(rounds, 'round')} x {_many(tries, 'attempt')}" if rounds > 1 else _many(tries, "attempt")
             return Term(step.name, rounds * tries, rounds + (rounds - 1) + max(1, len(step.to)), 0.0, how)
         case Aggregator():
-            return Term(step.name, 1, 1 + max(1, len(step.to)), 0.0, "one merge")
+            late = len(step.of) - 1  # a join may conclude without them, and each is told of when it comes
+            return Term(step.name, 1, 1 + max(1, len(step.to)) + late, 0.0, "one merge")
         case Effect():
             return Term(step.name, step.attempts.max, 2, 0.0, _many(step.attempts.max, "attempt"))
 
@@ -130,7 +131,7 @@ def _fallbacks_in_a_row(plan: Plan, graph: Graph) -> int:
     most: dict[str, int] = {}
     for name in graph.order:
         step = plan.steps[name]
-        own = isinstance(step, Worker) and step.ladder.fallback is not None
+        own = isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None
         most[name] = own + max((most[edge.source] for edge in graph.into[name] if edge.source in most), default=0)
     return max(most.values(), default=0)
 

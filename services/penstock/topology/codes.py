@@ -231,8 +231,52 @@ _THE_WIRING = (
         "E060",
         "validator “{name}” asks for a fallback, but “{of}” has none",
         "there would be nobody to ask",
-        "give “{of}” a `fallback:`, or remove this",
+        "{advice}",
     ),
+)
+
+_THE_MERGES = (
+    Code(
+        "E061",
+        "`{key}:` means nothing under policy {policy}",
+        "it belongs to {having}",
+        "remove `{key}:`, or write another policy",
+    ),
+    Code("E062", "the voice of “{name}” weighs nothing", "it could as well not be asked", "write a number above 0"),
+    Code(
+        "E063",
+        "`{key}:` names “{name}”, which is no branch of “{step}”",
+        "its branches are: {known}",
+        "{advice}",
+    ),
+    Code(
+        "E064",
+        "policy weighted has {trouble}",
+        "a voice weighs what `weights:` says of its branch, or what the field `weight:` of its value says",
+        "give exactly one of them",
+    ),
+    Code("E065", "`weights:` leaves out {names}", "every branch has a voice", "say what {names} weighs"),
+    Code(
+        "E066",
+        "two different answers could each have {k} of {n} voices",
+        "a quorum concludes with the first answer that has enough, and that must not depend on who was faster",
+        "write min_agree: {majority}, or use policy vote, which has a rule for ties",
+    ),
+    Code("E067", "policy {policy} cannot use “{field}”: {trouble}", "{why}", "{advice}"),
+    Code(
+        "E068",
+        "a tolerance, but “{field}” is {kind}",
+        "only numbers are nearly the same; anything else is the same or is not",
+        "remove `tolerance:`, or compare a number",
+    ),
+    Code("E069", "“{name}” is named twice in `{key}:`", "a branch has one place in an order", "name it once"),
+    Code(
+        "E085",
+        "the judge “{name}” reads {found}",
+        "it is asked with what all branches said: {expected}",
+        "write `reads: {expected}`, or leave `reads:` out",
+    ),
+    Code("E086", "the judge “{name}” is {article} {kind}", "only a worker can be asked", "name a worker"),
 )
 
 _WHAT_IS_SAID = (
@@ -247,7 +291,7 @@ _WHAT_IS_SAID = (
     Code(
         "E073",
         "the branches cannot be compared by “{field}”: {trouble}",
-        "a vote compares one field that all branches have",
+        "what is compared must be a field that all branches have",
         "{advice}",
     ),
     Code(
@@ -309,4 +353,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-CODES = {entry.code: entry for entry in (*_THE_FILE, *_THE_WIRING, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)}
+_ALL = (*_THE_FILE, *_THE_WIRING, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+
+CODES = {entry.code: entry for entry in _ALL}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from penstock.topology.plan import Attempts, Reviews
+from penstock.topology.plan import Attempts, MergePolicy, Reviews, Tie, Tolerance
 from penstock.topology.report import At, Spot
 
 Kind: TypeAlias = Literal["worker", "validator", "aggregator", "effect", "output"]
@@ -31,13 +31,22 @@ class CheckDraft:
 
 @dataclass(frozen=True, slots=True)
 class MergeDraft:
-    """The `merge:` of an aggregator."""
+    """The `merge:` of an aggregator; `at_least` is None where every branch is needed, `order` goes with `prefer`."""
 
     spot: Spot
-    policy: Literal["all", "vote"] | None = None
-    field: At[str] | None = None
+    policy: MergePolicy | None = None
+    fields: tuple[At[str], ...] = ()
     min_agree: At[int] | None = None
-    tie: At[Literal["review", "reject"]] | None = None
+    tolerance: At[Tolerance] | None = None
+    spread: At[Tolerance] | None = None
+    at_least: At[int] | None = None
+    tie: At[Tie] | None = None
+    order: tuple[At[str], ...] = ()
+    weights: tuple[tuple[At[str], float], ...] = ()
+    weights_spot: Spot | None = None
+    weight: At[str] | None = None
+    threshold: float | None = None
+    judge: At[str] | None = None
     run: At[str] | None = None
 
 

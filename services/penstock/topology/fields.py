@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from penstock.topology import scalars
@@ -11,6 +12,8 @@ from penstock.topology.wanted import LATER, NESTED, WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_HANDLER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class Fields:
@@ -56,6 +59,20 @@ class Fields:
             self._wrong(key, word, "a whole number", "remove the quotes" if bare else "write for example 3")
             return None
         return self._within(key, At(word.value, word.spot), low, high, word.text)
+
+    def number(self, key: str, low: float, high: float, *, required: bool = False) -> float | None:
+        """A number from `low` to `high`."""
+        word = self._word(key, "a number", required=required)
+        if word is None:
+            return None
+        if not isinstance(word.value, int | float) or isinstance(word.value, bool):
+            bare = isinstance(scalars.value(word.text), int | float)
+            self._wrong(key, word, "a number", "remove the quotes" if bare else "write for example 0.5")
+            return None
+        if low <= word.value <= high:
+            return float(word.value)
+        self.report.add("E028", word.spot, what=key, text=word.text, low=f"{low:g}", high=f"{high:,.15g}")
+        return None
 
     def flag(self, key: str) -> At[bool] | None:
         """Either true or false."""
@@ -121,11 +138,23 @@ class Fields:
         self._wrong(key, node, "a list", advice)
         return None
 
-    def names(self, key: str, *, required: bool = False) -> tuple[At[str], ...]:
-        """A list of step names."""
+    def names(self, key: str, *, required: bool = False, thing: str = "a step's name") -> tuple[At[str], ...]:
+        """A list of names, of steps where nothing else is said."""
         given = self.items(key, required=required)
-        found = (self._name(key, node) for node in (given.nodes if given else ()))
+        found = (self._name(key, node, thing) for node in (given.nodes if given else ()))
         return tuple(name for name in found if name is not None)
+
+    def handler(self, key: str, *, required: bool = False) -> At[str] | None:
+        """Where a callable is found: module:attribute."""
+        given = self.text(key, required=required)
+        if given is None or _HANDLER.fullmatch(given.value):
+            return given
+        module, dot, name = given.value.rpartition(".")
+        meant = f"{module}:{name}"
+        sound = dot and _HANDLER.fullmatch(meant)
+        advice = f"did you mean “{meant}”?" if sound else "write for example orders.workers:Read"
+        self.report.add("E035", given.spot, text=given.value, advice=advice)
+        return None
 
     def settings(self, key: str) -> dict[str, Any]:
         """A free mapping for a handler, as plain values."""
@@ -137,19 +166,19 @@ class Fields:
         self._wrong(key, node, "a mapping", f"write `{key}: {{...}}`")
         return {}
 
-    def _name(self, key: str, node: Node) -> At[str] | None:
+    def _name(self, key: str, node: Node, thing: str) -> At[str] | None:
         if isinstance(node, Word):
             if not node.bad and isinstance(node.value, str):
                 return At(node.value, node.spot)
             if not node.bad:
-                self._wrong(f"an entry of {key}", node, "a step's name", f'put it in quotes: "{node.text}"')
+                self._wrong(f"an entry of {key}", node, thing, f'put it in quotes: "{node.text}"')
             return None
         entries = node.entries if isinstance(node, Table) else ()
         for word, _ in entries:
             if (later := LATER.get(word.text)) is not None:
                 self.report.add("E029", word.spot, what=f"`{word.text}:` on an edge", why=later[0], fix=later[1])
                 return None
-        self._wrong(f"an entry of {key}", node, "a step's name", "name one step")
+        self._wrong(f"an entry of {key}", node, thing, "name one of them")
         return None
 
     def _word(self, key: str, wanted: str, *, required: bool) -> Word | None:

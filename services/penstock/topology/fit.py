@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock.contracts import rules, shapes
+from penstock.contracts.records import MERGE_CONFLICT
 from penstock.contracts.topics import INGRESS
+from penstock.topology.contracts import Record, prepared
+from penstock.topology.merge_fit import MergeFitting
 from penstock.topology.report import At, Report, Spot, nearest
 
 if TYPE_CHECKING:
@@ -29,23 +31,6 @@ class Speech:
     branches: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A contract, ready to be asked."""
-
-    name: str
-    schema: Mapping[str, Any]
-    named: Mapping[str, Any]
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        return shapes.fields(self.schema) or {}
-
-    def kind(self, name: str) -> tuple[Any, bool]:
-        """The type of a field, and whether it may be null."""
-        return shapes.plain(self.fields[name], self.named)
-
-
 class Fitting:
     """Checks a draft against the contracts it names."""
 
@@ -55,9 +40,8 @@ class Fitting:
         self.said = Speech()
 
         @cache
-        def record(name: str) -> _Record:
-            schema = contracts.closure(name)
-            return _Record(name, schema, shapes.named_types(schema))
+        def record(name: str) -> Record:
+            return prepared(contracts, name)
 
         self.record = record
 
@@ -111,11 +95,22 @@ class Fitting:
             self._field("E074", step.key, read, _KEYS)
 
     def _fallback(self, step: StepDraft, main: str) -> None:
+        if self.draft.steps[main].kind == "aggregator":
+            self._judge(step, main)
+            return
         for said, verb, given in ((self.said.reads, "reads", step.reads), (self.said.writes, "writes", None)):
             if main in said:
                 said[step.name] = said[main]
                 if given is not None and given.value in self.known and given.value != said[main]:
                     self._mismatch(step.name, verb, given, main, said[main])
+
+    def _judge(self, step: StepDraft, join: str) -> None:
+        """A join's judge is asked with the record of its conflict, and answers in the join's place."""
+        self.said.reads[step.name] = MERGE_CONFLICT
+        if join in self.said.writes:
+            self.said.writes[step.name] = self.said.writes[join]
+        if step.reads is not None and step.reads.value in self.known and step.reads.value != MERGE_CONFLICT:
+            self.report.add("E085", step.reads.spot, name=step.name, found=step.reads.value, expected=MERGE_CONFLICT)
 
     def _same(self, name: str, verb: str, given: At[str], main: str) -> None:
         written = self.draft.steps[main].writes
@@ -142,7 +137,7 @@ class Fitting:
             trouble = f"is {shapes.describe(record.fields[given.value])} in {contract}"
         self.report.add(code, given.spot, field=given.value, trouble=trouble, contract=contract, advice=advice)
 
-    def _check(self, one: CheckDraft, record: _Record) -> None:
+    def _check(self, one: CheckDraft, record: Record) -> None:
         if one.rule is not None and (fault := rules.check(one.rule.value, record.schema)) is not None:
             spot = _inside(one.rule, fault)
             code = "E076" if fault.question else "E077"
@@ -150,7 +145,7 @@ class Fitting:
         if one.path is not None and one.path.value:
             self._path(one.path, record)
 
-    def _path(self, path: At[str], record: _Record) -> None:
+    def _path(self, path: At[str], record: Record) -> None:
         part = shapes.points_at(path.value, record.schema, record.named) if path.value.startswith("/") else path.value
         if part is not None:
             trouble = f"“{part}” is not there" if path.value.startswith("/") else "it does not begin with /"
@@ -162,59 +157,14 @@ class Fitting:
         self.said.branches[step.name] = said
         if step.merge is None or len(said) < len(step.of):
             return
-        if step.merge.policy == "vote":
-            self._vote(step, said)
-        if step.merge.run is None and step.writes is not None and step.writes.value in self.known:
-            self._filled(step, said, step.writes)
-
-    def _vote(self, step: StepDraft, said: Mapping[str, str]) -> None:
-        merge = step.merge
-        if merge is None or merge.field is None:
-            return
-        compared = merge.field.value
-        lacking = [branch for branch, name in said.items() if compared not in self.record(name).fields]
-        common = set.intersection(*(set(self.record(name).fields) for name in said.values())) if said else set()
-        kinds = [self.record(name).kind(compared)[0] for name in said.values() if compared in self.record(name).fields]
-        if lacking:
-            trouble = f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such field"
-        elif any(not shapes.same(kinds[0], kind) for kind in kinds):
-            trouble = "its type differs between the branches"
-        else:
-            return
-        advice = nearest(compared, common, f"name one of {', '.join(sorted(common))}" if common else "use policy all")
-        self.report.add("E073", merge.field.spot, field=compared, trouble=trouble, advice=advice)
-
-    def _filled(self, step: StepDraft, said: Mapping[str, str], writes: At[str]) -> None:
-        """Without `run:`, a vote hands on the winner's fields, `all` each field from the first branch that has it."""
-        target = self.record(writes.value)
-        policy = step.merge.policy if step.merge else None
-        needed = [entry["name"] for entry in target.schema["fields"] if "default" not in entry]
-        if policy == "all":
-            rule = "takes each field from the first branch that has it, and a whole branch under its own name"
-            held = {branch.replace("-", "_") for branch, name in said.items() if self._holds(target, branch, name)}
-            held |= {name for name in needed if self._first_shares(target, name, said.values())}
-        else:
-            rule = "hands on the fields of the branch that won"
-            held = {name for name in needed if all(self._shares(target, name, branch) for branch in said.values())}
-        if (unfilled := [name for name in needed if name not in held]) and policy is not None:
-            fields = ", ".join(f"“{name}”" for name in unfilled)
-            self.report.add("E075", writes.spot, field=fields, contract=writes.value, policy=policy, rule=rule)
-
-    def _holds(self, target: _Record, branch: str, contract: str) -> bool:
-        name = branch.replace("-", "_")
-        if name not in target.fields:
-            return False
-        kind = target.kind(name)[0]
-        full = f"{kind.get('namespace', target.schema['namespace'])}.{kind['name']}" if "name" in kind else ""
-        return full == contract
-
-    def _first_shares(self, target: _Record, name: str, contracts: Iterable[str]) -> bool:
-        having = [contract for contract in contracts if name in self.record(contract).fields]
-        return bool(having) and self._shares(target, name, having[0])
-
-    def _shares(self, target: _Record, name: str, contract: str) -> bool:
-        record = self.record(contract)
-        return name in record.fields and shapes.same(record.fields[name], target.fields[name])
+        known = step.writes is not None and step.writes.value in self.known
+        MergeFitting(
+            merge=step.merge,
+            branches={branch: self.record(name) for branch, name in said.items()},
+            target=self.record(step.writes.value) if step.writes is not None and known else None,
+            spot=step.writes.spot if step.writes is not None else step.spot,
+            report=self.report,
+        ).check()
 
 
 def _inside(rule: At[str], fault: rules.Fault) -> Spot:

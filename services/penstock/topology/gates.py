@@ -59,8 +59,10 @@ def _gated(draft: Draft, graph: Graph, name: str, report: Report) -> None:
 
 def _fallback_of_judged(draft: Draft, graph: Graph, gate: StepDraft, asked: At[bool], report: Report) -> None:
     for judged in (draft.steps[of.value] for of in gate.of if of.value in draft.steps):
-        if judged.fallback is None and not judged.broken:
-            report.add("E060", asked.spot, name=gate.name, of=judged.name)
+        joined = judged.kind == "aggregator"  # what it may have is a judge, who is asked about conflicts only
+        if (judged.fallback is None or joined) and not judged.broken:
+            advice = "remove this" if joined else f"give “{judged.name}” a `fallback:`, or remove this"
+            report.add("E060", asked.spot, name=gate.name, of=judged.name, advice=advice)
         for edge in graph.out_of[judged.name]:
             if edge.target != gate.name:
                 report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-MergePolicy: TypeAlias = Literal["all", "vote"]
-Tie: TypeAlias = Literal["review", "reject"]
+MergePolicy: TypeAlias = Literal["all", "any", "first", "quorum", "vote", "weighted", "mean", "prefer", "judge"]
+Tie: TypeAlias = Literal["review", "reject", "first", "prefer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,33 @@ class Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far apart two numbers may lie: so much, or this share of the larger one, whichever is more."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
-    """How branches become one value; `min_agree` and `tie` belong to `vote`."""
+    """How branches become one value. What a policy does not ask for stands at its default.
+
+    `fields` are compared. `at_least` branches must be there. `order` ranks all branches: where a tie or the policy
+    prefers one, the first of them is preferred. `weights` are per branch, `weight` is a field of each branch's value.
+    """
 
     policy: MergePolicy
-    field: str = ""
+    fields: tuple[str, ...] = ()
     min_agree: int = 0
-    tie: Tie = "review"
+    tolerance: Tolerance = Tolerance()
+    spread: Tolerance = Tolerance()
+    at_least: int = 1
+    tie: Tie = "first"
+    order: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    weight: str = ""
+    threshold: float = 0.0
+    judge: str | None = None
     run: str | None = None
 
 

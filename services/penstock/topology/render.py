@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from penstock.contracts.topics import INGRESS
-from penstock.topology import bound
+from penstock.topology import bound, merge_words
 from penstock.topology.plan import Aggregator, Effect, Output, Validator, Worker
 from penstock.topology.scalars import spell, spoken
 
@@ -79,7 +79,8 @@ def mermaid(plan: Plan) -> str:
     lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {_id(target)}" for target in plan.ingress.to]
     for name, step in plan.steps.items():
         if isinstance(step, Worker) and step.acts_for is not None:
-            lines.append(f"  {_id(step.acts_for)} -.->|fallback| {_id(name)}")
+            role = "judge" if isinstance(plan.steps[step.acts_for], Aggregator) else "fallback"
+            lines.append(f"  {_id(step.acts_for)} -.->|{role}| {_id(name)}")
         else:
             lines += [f"  {_id(name)} -->|{writes(step)}| {_id(target)}" for target in after(step)]
     return "\n".join(lines) + "\n"
@@ -111,7 +112,7 @@ def _line(plan: Plan, name: str) -> list[str]:
 
 
 def _fallback(plan: Plan, step: Step, rest: str) -> Iterator[str]:
-    if isinstance(step, Worker) and step.ladder.fallback is not None:
+    if isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None:
         fallback = plan.steps[step.ladder.fallback]
         yield from _wrapped(f"{rest}  else {fallback.name}", rest, _words(fallback))
 
@@ -125,16 +126,11 @@ def _words(step: Step) -> list[str]:
             return [f"validator of {step.of}", f"{len(step.checks)} check{'s' * (len(step.checks) != 1)}"]
         case Aggregator():
             wait = [f"waits {spell(step.wait_ms)}"] if step.wait_ms is not None else []
-            return [f"aggregator of {', '.join(step.of)}", _policy(step), *wait]
+            return [f"aggregator of {', '.join(step.of)}", *merge_words.words(step), *wait]
         case Effect():
             return ["effect", _tries(step.attempts)]
         case Output():
             return ["output", f"keyed by {step.key}"]
-
-
-def _policy(step: Aggregator) -> str:
-    merge = step.merge
-    return "all" if merge.policy == "all" else f"vote on {merge.field}, {merge.min_agree} must agree"
 
 
 def _tries(attempts: Attempts) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
+from penstock.topology import merge_form
 from penstock.topology.document import Node, Table, Word
-from penstock.topology.draft import KINDS, CheckDraft, Kind, MergeDraft, StepDraft
+from penstock.topology.draft import KINDS, CheckDraft, Kind, StepDraft
 from penstock.topology.fields import Fields
 from penstock.topology.plan import Attempts
 from penstock.topology.report import At, Report, Spot
-from penstock.topology.wanted import ATTEMPTS, CHECK, MERGE, ON_REJECT, STEP
+from penstock.topology.wanted import ATTEMPTS, CHECK, ON_REJECT, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CONTRACT = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.[A-Z][A-Za-z0-9_]*")
-_HANDLER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _HOUR = 3_600_000
 LONGEST_PAUSE = 10_000  # what waits longer would need the supervisor; it comes later
 
@@ -74,7 +74,7 @@ def _worker(bare: StepDraft, fields: Fields) -> StepDraft:
     cost = fields.money("cost")
     return replace(
         bare,
-        run=_handler(fields, "run", required=True),
+        run=fields.handler("run", required=True),
         reads=contract(fields, "reads"),
         writes=contract(fields, "writes"),
         fallback=fields.text("fallback"),
@@ -102,10 +102,12 @@ def _validator(bare: StepDraft, fields: Fields) -> StepDraft:
 
 
 def _aggregator(bare: StepDraft, fields: Fields) -> StepDraft:
+    merge = merge_form.merge(fields)
     return replace(
         bare,
         of=fields.names("of", required=True),
-        merge=_merge(fields),
+        merge=merge,
+        fallback=merge.judge if merge else None,
         wait_ms=fields.duration("wait", 1, 7 * 24 * _HOUR),
         writes=contract(fields, "writes", required=True),
         review=fields.flag("review"),
@@ -115,7 +117,7 @@ def _aggregator(bare: StepDraft, fields: Fields) -> StepDraft:
 def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
     return replace(
         bare,
-        run=_handler(fields, "run", required=True),
+        run=fields.handler("run", required=True),
         settings=fields.settings("settings"),
         attempts=_attempts(fields),
         concurrency=_concurrency(fields),
@@ -162,18 +164,6 @@ def _concurrency(fields: Fields) -> int:
     return given.value if given else 16
 
 
-def _handler(fields: Fields, key: str, *, required: bool = False) -> At[str] | None:
-    given = fields.text(key, required=required)
-    if given is None or _HANDLER.fullmatch(given.value):
-        return given
-    module, dot, name = given.value.rpartition(".")
-    meant = f"{module}:{name}"
-    sound = dot and _HANDLER.fullmatch(meant)
-    advice = f"did you mean “{meant}”?" if sound else "write for example orders.workers:Read"
-    fields.report.add("E035", given.spot, text=given.value, advice=advice)
-    return None
-
-
 def _no_reruns(on_reject: Fields) -> None:
     reruns = on_reject.count("reruns", 0, 100)
     if reruns is not None and reruns.value:
@@ -197,7 +187,7 @@ def _checks(fields: Fields) -> Iterator[CheckDraft]:
 
 
 def _check(part: Fields) -> CheckDraft:
-    rule, run = part.text("rule"), _handler(part, "run")
+    rule, run = part.text("rule"), part.handler("run")
     if ("rule" in part.keys) == ("run" in part.keys):
         trouble = "both a rule and a run" if rule else "neither a rule nor a run"
         part.report.add("E083", part.spot, what=f"{part.where} has {trouble}", advice="give exactly one of them")
@@ -216,34 +206,6 @@ def _check(part: Fields) -> CheckDraft:
         severity="warning" if severity and severity.value == "warning" else "error",
         settings=part.settings("settings"),
     )
-
-
-def _merge(fields: Fields) -> MergeDraft | None:
-    part = fields.table_at("merge", MERGE, required=True)
-    if part is None:
-        return None
-    policy = part.choice("policy", ("all", "vote"), required=True)
-    vote = policy is not None and policy.value == "vote"
-    tie = part.choice("tie", ("review", "reject"), required=vote)
-    merge = MergeDraft(
-        spot=part.spot,
-        policy=cast("Literal['all', 'vote'] | None", policy.value if policy else None),
-        field=part.text("field", required=vote),
-        min_agree=part.count("min_agree", 1, 1_000),
-        tie=cast("At[Literal['review', 'reject']] | None", tie),
-        run=_handler(part, "run"),
-    )
-    if merge.policy == "all":
-        _only_for_votes(part, merge)
-    return merge
-
-
-def _only_for_votes(part: Fields, merge: MergeDraft) -> None:
-    for key, given in (("field", merge.field), ("min_agree", merge.min_agree), ("tie", merge.tie)):
-        if given is not None:
-            part.report.add("E084", given.spot, what=f"`{key}:` under policy all",
-                            why="it belongs to policy vote: all branches are kept, none is chosen",
-                            fix=f"remove `{key}:`, or write `policy: vote`")  # fmt: skip
 
 
 def _inside(part: Fields, key: str) -> Spot:

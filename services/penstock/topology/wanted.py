@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.topology.plan import MergePolicy
 
 TOP: Final = ("pipeline", "description", "limits", "reviews", "ingress", "steps", "deploy")
 LIMITS: Final = ("deadline", "tasks", "cost")
@@ -12,7 +17,18 @@ REMEMBER: Final = ("for", "ids")
 ATTEMPTS: Final = ("max", "timeout", "backoff")
 ON_REJECT: Final = ("reruns", "fallback", "review")
 CHECK: Final = ("rule", "run", "code", "path", "hint", "waivable", "retryable", "severity", "settings")
-MERGE: Final = ("policy", "field", "min_agree", "tie", "run")
+POLICIES: Final[Mapping[MergePolicy, tuple[str, ...]]] = {
+    "all": (),
+    "any": (),
+    "first": (),
+    "quorum": ("field", "min_agree", "tolerance"),
+    "vote": ("field", "min_agree", "tolerance", "missing", "tie"),
+    "weighted": ("field", "weights", "weight", "threshold", "tolerance", "missing", "tie"),
+    "mean": ("field", "spread", "tolerance", "missing"),
+    "prefer": ("order", "field", "tolerance", "missing"),
+    "judge": ("judge", "field", "tolerance", "missing"),
+}
+MERGE: Final = ("policy", *dict.fromkeys(key for keys in POLICIES.values() for key in keys), "run")
 STEP: Final = {
     "worker": ("kind", "run", "reads", "writes", "attempts", "cost", "concurrency", "fallback", "review", "settings",
                "to"),
@@ -43,8 +59,13 @@ WANTED: Final = {
     "code": ("a verdict is acted on by its code", "too-low"),
     "merge": ("how branches become one value must be said", "{policy: all}"),
     "policy": ("how branches become one value must be said", "all"),
-    "field": ("a vote compares one field", "label"),
-    "tie": ("a vote can end in a tie", "review"),
+    "field": ("this policy compares what the branches say", "label"),
+    "tie": ("two answers can be equally strong", "review"),
+    "spread": ("a mean hides how far apart its branches are", "0.2"),
+    "order": ("somebody must be preferred", "[read]"),
+    "prefer": ("somebody must be preferred", "[read]"),
+    "at_least": ("it says how many must be there", "2"),
+    "judge": ("somebody must be asked", "arbiter"),
     "key": ("readers of the topic need a key", "id"),
 }
 
@@ -52,11 +73,4 @@ LATER: Final = {
     "when": ("edges for some values only come with routers", "lead to one step, and let it decide"),
     "each": ("one task per list item comes later", "handle the list in one task"),
     "kind: router": ("a worker that picks among edges comes later", "let a worker write what it found, and lead on"),
-    "policy: any": ("only the policies all and vote are there", "use all with a `run:`"),
-    "policy: first": ("only the policies all and vote are there", "use all with a `run:`"),
-    "policy: quorum": ("only the policies all and vote are there", "use vote with `min_agree:`"),
-    "policy: weighted": ("only the policies all and vote are there", "use vote, or all with a `run:`"),
-    "policy: mean": ("only the policies all and vote are there", "use all with a `run:`"),
-    "policy: prefer": ("only the policies all and vote are there", "use all with a `run:`"),
-    "policy: judge": ("only the policies all and vote are there", "use all with a `run:`"),
 }

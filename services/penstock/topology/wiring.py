@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.contracts.topics import INGRESS
+from penstock.topology import merge_branches
 from penstock.topology.graph import Edge, Graph
 from penstock.topology.report import At, Report, nearest
 from penstock.topology.wanted import WANTED
@@ -61,7 +62,8 @@ def _edges(draft: Draft, report: Report) -> Iterator[Edge]:
                 report.add("E042", target.spot, name=name)
             else:
                 yield Edge(name, target.value, target.spot)
-        list(_known(draft, f"step “{name}”", (*step.of, *((step.fallback,) if step.fallback else ())), report))
+        for named in (step.of, (step.fallback,) if step.fallback else ()):
+            list(_known(draft, f"step “{name}”", named, report))
 
 
 def _known(draft: Draft, where: str, names: tuple[At[str], ...], report: Report) -> Iterator[At[str]]:
@@ -113,7 +115,8 @@ def _fallback(draft: Draft, name: str, named: At[str], acts_for: dict[str, str],
     kind = draft.steps[named.value].kind
     if kind not in {"worker", None}:
         article = "an" if kind[0] in "aeo" else "a"
-        report.add("E056", named.spot, name=named.value, kind=kind, article=article)
+        code = "E086" if draft.steps[name].kind == "aggregator" else "E056"
+        report.add(code, named.spot, name=named.value, kind=kind, article=article)
     elif named.value in acts_for:
         report.add("E057", named.spot, name=named.value, first=acts_for[named.value], second=name)
     else:
@@ -138,10 +141,8 @@ def _of_a_join(step: StepDraft, graph: Graph, report: Report) -> None:
     for name in step.of:
         if name.value in graph.names and name.value not in leading:
             report.add("E049", name.spot, name=step.name, difference=f"“{name.value}” does not lead to it")
-    agree = step.merge.min_agree if step.merge else None
-    if agree is not None and agree.value > len(step.of):
-        report.add("E084", agree.spot, what=f"{agree.value} of {len(step.of)} branches cannot agree",
-                   why="there are not so many", fix=f"write at most {len(step.of)}")  # fmt: skip
+    if step.merge is not None:
+        merge_branches.check(step, step.merge, report)
     if step.of_spot and (forgotten := sorted(leading - declared)) and not step.broken:
         report.add("E049", step.of_spot, name=step.name, difference=f"{', '.join(forgotten)} is missing")
 

@@ -11,7 +11,7 @@ from penstock.contracts.answers import Reason
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import Effort, task_done
-from penstock.contracts.records import COMMAND
+from penstock.contracts.records import COMMAND, MERGE_CONFLICT, reason_of
 from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tried, Tries, at_once
@@ -144,7 +144,12 @@ class _Bench:
     def _dead(self, job: _Job, outcome: Outcome, reasons: tuple[Reason, ...], now: int) -> Done:
         suggestion, dropped = suggested(self._kit.codec, self._worker.writes, outcome.suggestion)
         self._kit.metrics.dead(self._worker.name, reasons[0].code)
+        said, value = (*reasons, *dropped), None
+        if self._worker.reads == MERGE_CONFLICT:  # a judge: people are asked what it was asked
+            said = (*said, *map(reason_of, job.value["reasons"]))
+            suggestion = suggestion or job.value["suggestion"]
+            value = self._kit.codec.encode(MERGE_CONFLICT, job.value)
         return self._letters.dead(
-            job.record, job.around, (*reasons, *dropped), now, effort=outcome.effort, origin=job.origin,
-            outcome=outcome.code or "failed", suggestion=suggestion,
+            job.record, job.around, said, now, effort=outcome.effort, origin=job.origin,
+            outcome=outcome.code or "failed", value=value, suggestion=suggestion,
         )  # fmt: skip
