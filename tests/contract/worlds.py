@@ -77,7 +77,7 @@ class World(Protocol):
         """The same once no transaction is open there: a marker may be written a moment after its commit returned."""
 
     def impatient(self) -> Cluster:
-        """A cluster whose members are given up soon."""
+        """A cluster whose members and transactions are given up soon."""
 
     def give_up(self, member: Member) -> None:
         """Let the group give a silent member up, which does not know it yet."""
@@ -268,7 +268,8 @@ class KafkaWorld:
 
     def impatient(self) -> Cluster:
         """See World."""
-        quick = {"session.timeout.ms": "6000", "max.poll.interval.ms": "6000", "heartbeat.interval.ms": "500"}
+        quick = {"session.timeout.ms": "6000", "max.poll.interval.ms": "6000", "heartbeat.interval.ms": "500",
+                 "transaction.timeout.ms": "1000"}  # fmt: skip
         return KafkaCluster({"bootstrap.servers": self.bootstrap, **quick})
 
     def give_up(self, member: Member) -> None:
@@ -301,7 +302,7 @@ class KafkaWorld:
         """See World: somebody comes with the same name, and a static member's going is told to nobody."""
         del member
         consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"),
+            {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"), "session.timeout.ms": 6000,
              "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
         )  # fmt: skip
         until = time.monotonic() + _PATIENCE
