@@ -302,8 +302,8 @@ class KafkaWorld:
         """See World: somebody comes with the same name, and a static member's going is told to nobody."""
         del member
         consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"), "session.timeout.ms": 6000,
-             "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
+            {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"),
+             "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
         )  # fmt: skip
         until = time.monotonic() + _PATIENCE
         consumer.subscribe([topic])
