@@ -303,7 +303,8 @@ class KafkaWorld:
         del member
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"),
-             "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
+             "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky",
+             "enable.auto.commit": False, **_CLIENT}
         )  # fmt: skip
         until = time.monotonic() + _PATIENCE
         consumer.subscribe([topic])
