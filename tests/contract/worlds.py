@@ -21,6 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.cimpl import NewPartitions, NewTopic  # the same
 
 from penstock.runtime.kafka import KafkaCluster
+from penstock.runtime.kafka.consumer import KafkaConsumer
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
 from penstock.runtime.ports import Cluster, Committed, Output, Record
 from penstock.runtime.ports import Consumer as Member
@@ -90,6 +91,9 @@ class World(Protocol):
 
     def recreate(self, topic: str, partitions: int) -> None:
         """Delete a topic and make another one of the same name."""
+
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """Let a member's client forget a partition that it has, and say nothing."""
 
     def slotted(self) -> Cluster:
         """A cluster whose members have a place of their own in the group (KIP-345)."""
@@ -162,6 +166,12 @@ class MemoryWorld:
         """See World."""
         self.broker.delete(topic)
         self.broker.create(topic, partitions)
+
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """See World."""
+        del topic
+        assert isinstance(member, MemoryConsumer)
+        del member._positions[partition]
 
     def slotted(self) -> Cluster:
         """See World."""
@@ -293,6 +303,11 @@ class KafkaWorld:
         for future in self._admin.delete_topics([topic]).values():
             future.result(_PATIENCE)
         self.create_topic(topic, partitions)
+
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """See World."""
+        assert isinstance(member, KafkaConsumer)
+        member._consumer.incremental_unassign([TopicPartition(topic, partition)])
 
     def slotted(self) -> Cluster:
         """See World."""
