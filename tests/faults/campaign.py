@@ -18,7 +18,7 @@ _RATE = 200.0  # events/s while faults strike: each fault gets a burst of its ow
 _PASSING = 1.0  # s that a burst takes, at least
 _IN_HAND = 0.06  # s that a victim has its work in hand before it is killed
 _MISSED = 5.0  # s after which a burst that does not reach the victim is not waited for
-_UNDER_WAY = 10  # runs that are not over when the broker goes
+_UNDER_WAY = 30  # runs that are not over when the broker goes
 _WEIGHT = {"kill": 1, "broker SIGTERM": 3, "broker SIGKILL": 3, "SIGSTOP": 6}  # share of the traffic each kind gets
 _AT_ONCE = 0.15  # of the faults strike while the pipeline has not yet recovered from the one before
 _TOPICS = {"ingress": "kill.in", "supervisor": "kill.runs"}  # the others read one of their own name
@@ -111,17 +111,19 @@ class Campaign:
 
     def _restart(self) -> None:
         self._under_way()
-        at, old = _now(), self.broker.pid
-        self.broker.stop()
-        time.sleep(self.random.uniform(0.0, 2.0))
-        self.broker.start()
+        with self.feeder.held(), self.watch.away(), self.flow.away():
+            at, old = _now(), self.broker.pid
+            self.broker.stop()
+            time.sleep(self.random.uniform(0.0, 2.0))
+            self.broker.start()
         self._note("broker SIGTERM", None, at, f"pid {old} to {self.broker.pid}")
 
     def _crash(self) -> None:
         self._under_way()
-        at, old = _now(), self.broker.pid
-        self.broker.kill()
-        self.broker.start()
+        with self.feeder.held(), self.watch.away(), self.flow.away():
+            at, old = _now(), self.broker.pid
+            self.broker.kill()
+            self.broker.start()
         self._note("broker SIGKILL", None, at, f"pid {old} to {self.broker.pid}")
 
     def _under_way(self) -> None:
