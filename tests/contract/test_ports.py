@@ -330,7 +330,8 @@ def test_read_whole_partition(scene: Scene) -> None:
 
 def test_read_goes_behind_a_dead_transaction(scene: Scene) -> None:
     """What is committed behind a transaction that a dead producer left open is read too: state must not miss it."""
-    dead, alive = scene.producer("dead"), scene.producer("alive")
+    dead, alive = scene.world.impatient().producer(scene.world.name("dead")), scene.producer("alive")
+    dead.init()
     dead.begin()
     dead.place([scene.output("left open")])
     alive.begin()

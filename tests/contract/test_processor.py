@@ -238,8 +238,8 @@ def test_a_rebalance_loses_and_doubles_nothing(stage: Stage) -> None:
 
 def test_back_pressure(stage: Stage) -> None:
     """With all lanes busy at most 4 x concurrency are admitted, and the group is still served."""
-    stage.held |= set(range(400))
-    stage.feed(range(400))
+    stage.held |= set(range(100))
+    stage.feed(range(100))
     first = stage.processor(stage.calls(concurrency=3))
     stage.drive(lambda: first.intakes[0].in_flight > 0, first)
     most = 0
@@ -252,7 +252,7 @@ def test_back_pressure(stage: Stage) -> None:
     second = stage.processor(stage.calls(concurrency=3), slot="1")
     stage.drive(lambda: len(second.intakes[0].trackers) == 2, first, second)
     stage.held.clear()
-    stage.drive(lambda: stage.answered() >= 400, first, second)
+    stage.drive(lambda: stage.answered() >= 100, first, second)
     first.run(ended)
     second.run(ended)
 

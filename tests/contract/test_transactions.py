@@ -104,6 +104,20 @@ def test_a_member_that_lost_its_place_joins_again(stage: Stage) -> None:
     assert {(p, place.offset) for p, place in stage.committed().items()} == {(p, 10) for p in range(4)}
 
 
+def test_a_client_that_hears_nothing_is_replaced(stage: Stage) -> None:
+    """A partition whose committed records do not come any more is read by a new client, each record once."""
+    world, begun = stage.world, stage.world.clock()
+    processor = stage.processor(stage.calls(), clock=lambda: begun + 20 * (world.clock() - begun))
+    stage.feed(range(20))
+    stage.drive(lambda: stage.answered() >= 20, processor)
+    world.deafen(processor.intakes[0].consumer, stage.topic("in"), 1)
+    stage.feed(range(20, 40))
+    stage.drive(lambda: stage.answered() >= 40, processor)
+    processor.run(ended)
+
+    assert stage.owed() == NOTHING_OWED
+
+
 def test_three_deaths_halt(stage: Stage) -> None:
     """A life that ends with a record in hand is counted, done neighbours are no progress; a fourth one is refused."""
     stage.held.add(0)

@@ -21,6 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.cimpl import NewPartitions, NewTopic  # the same
 
 from penstock.runtime.kafka import KafkaCluster
+from penstock.runtime.kafka.consumer import KafkaConsumer
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
 from penstock.runtime.ports import Cluster, Committed, Output, Record
 from penstock.runtime.ports import Consumer as Member
@@ -77,7 +78,7 @@ class World(Protocol):
         """The same once no transaction is open there: a marker may be written a moment after its commit returned."""
 
     def impatient(self) -> Cluster:
-        """A cluster whose members are given up soon."""
+        """A cluster whose members and transactions are given up soon."""
 
     def give_up(self, member: Member) -> None:
         """Let the group give a silent member up, which does not know it yet."""
@@ -90,6 +91,9 @@ class World(Protocol):
 
     def recreate(self, topic: str, partitions: int) -> None:
         """Delete a topic and make another one of the same name."""
+
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """Let a member's client forget a partition that it has, and say nothing."""
 
     def slotted(self) -> Cluster:
         """A cluster whose members have a place of their own in the group (KIP-345)."""
@@ -162,6 +166,12 @@ class MemoryWorld:
         """See World."""
         self.broker.delete(topic)
         self.broker.create(topic, partitions)
+
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """See World."""
+        del topic
+        assert isinstance(member, MemoryConsumer)
+        del member._positions[partition]
 
     def slotted(self) -> Cluster:
         """See World."""
@@ -268,7 +278,8 @@ class KafkaWorld:
 
     def impatient(self) -> Cluster:
         """See World."""
-        quick = {"session.timeout.ms": "6000", "max.poll.interval.ms": "6000", "heartbeat.interval.ms": "500"}
+        quick = {"session.timeout.ms": "6000", "max.poll.interval.ms": "6000", "heartbeat.interval.ms": "500",
+                 "transaction.timeout.ms": "1000"}  # fmt: skip
         return KafkaCluster({"bootstrap.servers": self.bootstrap, **quick})
 
     def give_up(self, member: Member) -> None:
@@ -293,6 +304,11 @@ class KafkaWorld:
             future.result(_PATIENCE)
         self.create_topic(topic, partitions)
 
+    def deafen(self, member: Member, topic: str, partition: int) -> None:
+        """See World."""
+        assert isinstance(member, KafkaConsumer)
+        member._consumer.incremental_unassign([TopicPartition(topic, partition)])
+
     def slotted(self) -> Cluster:
         """See World."""
         return KafkaCluster({"bootstrap.servers": self.bootstrap}, self.name("slot"))
@@ -302,7 +318,8 @@ class KafkaWorld:
         del member
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"),
-             "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
+             "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky",
+             "enable.auto.commit": False, **_CLIENT}
         )  # fmt: skip
         until = time.monotonic() + _PATIENCE
         consumer.subscribe([topic])

@@ -18,7 +18,7 @@ _RATE = 200.0  # events/s while faults strike: each fault gets a burst of its ow
 _PASSING = 1.0  # s that a burst takes, at least
 _IN_HAND = 0.06  # s that a victim has its work in hand before it is killed
 _MISSED = 5.0  # s after which a burst that does not reach the victim is not waited for
-_UNDER_WAY = 5  # runs that are not over when the broker goes
+_UNDER_WAY = 30  # runs that are not over when the broker goes
 _WEIGHT = {"kill": 1, "broker SIGTERM": 3, "broker SIGKILL": 3, "SIGSTOP": 6}  # share of the traffic each kind gets
 _AT_ONCE = 0.15  # of the faults strike while the pipeline has not yet recovered from the one before
 _TOPICS = {"ingress": "kill.in", "supervisor": "kill.runs"}  # the others read one of their own name
@@ -111,24 +111,26 @@ class Campaign:
 
     def _restart(self) -> None:
         self._under_way()
-        at, old = _now(), self.broker.pid
-        self.broker.stop()
-        time.sleep(self.random.uniform(0.0, 2.0))
-        self.broker.start()
+        with self.feeder.held(), self.watch.away(), self.flow.away():
+            at, old = _now(), self.broker.pid
+            self.broker.stop()
+            time.sleep(self.random.uniform(0.0, 2.0))
+            self.broker.start()
         self._note("broker SIGTERM", None, at, f"pid {old} to {self.broker.pid}")
 
     def _crash(self) -> None:
         self._under_way()
-        at, old = _now(), self.broker.pid
-        self.broker.kill()
-        self.broker.start()
+        with self.feeder.held(), self.watch.away(), self.flow.away():
+            at, old = _now(), self.broker.pid
+            self.broker.kill()
+            self.broker.start()
         self._note("broker SIGKILL", None, at, f"pid {old} to {self.broker.pid}")
 
     def _under_way(self) -> None:
-        """Let in more, should the burst have passed already."""
-        while self.feeder.sent - len(self.watch.over) < _UNDER_WAY:
-            self.feeder.limit += 1
-            time.sleep(0.01)
+        """Let a few more in, should the burst have passed already; none of them is over as soon as this."""
+        self.feeder.limit += _UNDER_WAY
+        self._until(lambda: self.feeder.sent >= self.feeder.limit, "the feeder")
+        time.sleep(self.random.uniform(0.05, 0.1))
 
     def _freeze(self) -> None:
         """Stop a step's process past its session; another takes over, and then the first one wakes up."""

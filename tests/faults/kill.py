@@ -1,6 +1,6 @@
 """The kill test: each step a process, at least twenty SIGKILLs, two broker restarts, a zombie, and then the checker.
 
-`python tests/faults/kill.py --events 3000 --kills 24 --seed 7` runs it once and prints the scorecard.
+`python tests/faults/kill.py --events 3000 --kills 32 --seed 7` runs it once and prints the scorecard.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run(directory: Path, seed: int, count: int = EVENTS, kills: int = KILLS) -> 
             crew.apply()
             for step in ("supervisor", *reversed(drawing.SHAPE.steps), "ingress"):
                 crew.start(Member(step, 0))
-            crew.wait_ready(60)
+            crew.wait_ready(120)
             watch.start()
             flow.start()
             _strike(campaign)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from itertools import groupby
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -18,6 +19,7 @@ from faults.checker import Expected, Shape
 from faults.wire import Contracts, Value, Wrapping, effect_key, header, of_the_house
 
 PARTITIONS = 2
+_PATIENCE = 60.0  # s
 NOW = 1_700_000_000_000  # ms, in the past: no clock is needed to write a story
 
 
@@ -146,24 +148,37 @@ def _status(event: str, what: Expected, partition: int) -> Note:
 
 def write(told: Story, bootstrap: str, sink: Path) -> None:
     """Create the topics, write every record in a transaction of its writer, and say that each group has read it all."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     shape, contracts = told.shape, of_the_house()
     names = [*shape.steps, "in", "runs", "status", "gate.dlq", "out.results"]
     for done in admin.create_topics([NewTopic(f"{shape.pipeline}.{n}", PARTITIONS, 1) for n in names]).values():
         done.result()
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": shape.pipeline, "linger.ms": 0})
-    producer.init_transactions(10)
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": shape.pipeline, "linger.ms": 0,
+                         "log_level": 0})  # fmt: skip
+    producer.init_transactions(_PATIENCE)
     for _, notes in groupby(told.notes, lambda note: (note.event, note.writer, note.visible)):
         _transaction(producer, list(notes), shape.pipeline, contracts)
     text = "".join(json.dumps(line) + "\n" for line in told.sink)
     sink.write_text(text, encoding="utf-8")
-    asked = []
     for group, topic in shape.groups.items():
         read = 0 if topic == told.unread else 10_000
         places = [TopicPartition(f"{shape.pipeline}.{topic}", p, read) for p in range(PARTITIONS)]
-        asked.append(admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group])
-    for answer in asked:
-        answer.result()
+        _place(admin, ConsumerGroupTopicPartitions(group, places))
+
+
+def _place(admin: AdminClient, asked: ConsumerGroupTopicPartitions) -> None:
+    """Commit a group's offsets; a young broker needs to be asked again, and says so of each partition."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            answer = admin.alter_consumer_group_offsets([asked], request_timeout=2.0)[asked.group_id].result()
+        except KafkaException:
+            assert time.monotonic() < until, "the offsets cannot be set"
+            continue
+        if all(place.error is None for place in answer.topic_partitions):
+            return
+        assert time.monotonic() < until, "the offsets cannot be set"
+        time.sleep(0.2)
 
 
 def _transaction(producer: Producer, notes: list[Note], pipeline: str, contracts: Contracts) -> None:
@@ -172,7 +187,7 @@ def _transaction(producer: Producer, notes: list[Note], pipeline: str, contracts
         value, key = contracts.encode(note.contract, note.value), run_of(note.event).encode()
         producer.produce(f"{pipeline}.{note.topic}", value, key, note.partition, headers=_headers(note))
     if notes[0].visible:
-        producer.commit_transaction(10)
+        producer.commit_transaction(_PATIENCE)
     else:
         producer.flush(10)
 

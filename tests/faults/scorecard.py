@@ -114,8 +114,8 @@ def trace(strikes: list[Strike], seen: History, coordinators: Coordinators) -> t
 def _traces(strike: Strike, seen: History, coordinators: Coordinators) -> tuple[tuple[str, ...], float | None]:
     events = seen.entries["kill.runs"]
     if strike.member is None:
-        pending = _pending(events, seen.entries["kill.status"], strike.at)
-        traces = (f"{pending} runs under way",) if pending else ()
+        pending = _pending(seen.entries["kill.in"], seen.entries["kill.status"], strike.at)
+        traces = (f"{pending} events under way",) if pending else ()
         return traces, _next(events, strike.until)
     step = strike.member.step
     mine = tuple(entry for entry in events if entry.value["step"] == step)
@@ -133,8 +133,9 @@ def _next(entries: tuple[Entry, ...], at: int) -> float | None:
     return (min(after) - at) / 1000 if after else None
 
 
-def _pending(events: tuple[Entry, ...], statuses: tuple[Entry, ...], at: int) -> int:
-    begun = sum(1 for entry in events if entry.value["kind"] == "run_started" and entry.time <= at)
+def _pending(accepted: tuple[Entry, ...], statuses: tuple[Entry, ...], at: int) -> int:
+    """Events that the broker had taken and whose runs were not over."""
+    begun = len({entry.value["id"] for entry in accepted if entry.time <= at})
     return begun - sum(1 for entry in statuses if entry.value["terminal"] and entry.time <= at)
 
 

@@ -14,7 +14,7 @@ from faults.scorecard import Void
 
 @pytest.mark.timeout(600)
 def test_survives_kills(tmp_path: Path) -> None:
-    """3,000 events, two dozen SIGKILLs, a broker restarted and crashed, a frozen process: the checker finds nothing."""
+    """3,000 events, 32 SIGKILLs, a broker restarted and crashed, a frozen process: the checker finds nothing."""
     seed = int(os.environ.get("KILL_SEED") or secrets.randbelow(1_000_000))
     print(f"KILL_SEED={seed}, logs in {tmp_path / 'project' / 'logs'}")  # noqa: T201 - shown when the test fails
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from faults.wire import Value, of_the_house
 
@@ -45,6 +46,8 @@ class Feeder:
     sent: int = 0
     repeats: int = 0
     failed: list[str] = field(default_factory=list)
+    _held: threading.Event = field(default_factory=threading.Event)
+    _idle: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -59,6 +62,15 @@ class Feeder:
         self._thread.join(patience)
         if self._thread.is_alive() or self.failed or len(self.accepted) != len(self.bodies):
             raise RuntimeError(f"{len(self.accepted)} of {len(self.bodies)} events accepted, errors {self.failed[:3]}")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have nothing on its way meanwhile, for the reason that the readers have."""
+        self._held.set()
+        self._idle.wait(60)
+        yield
+        self._idle.clear()
+        self._held.clear()
 
     def _feed(self) -> None:
         producer = Producer(
@@ -79,8 +91,10 @@ class Feeder:
 
     def _pace(self, producer: Producer, index: int) -> None:
         producer.poll(1 / self.rate)
-        while index >= self.limit:
-            producer.poll(0.05)
+        while index >= self.limit or self._held.is_set():
+            producer.poll(0.01)
+            if self._held.is_set() and len(producer) == 0:
+                self._idle.set()
 
     def _send(self, producer: Producer, event: str, body: Value) -> None:
         def delivered(error: KafkaError | None, _: Message) -> None:
@@ -93,18 +107,25 @@ class Feeder:
 
 
 @dataclass
-class Flow:
-    """Counts the records of each topic as they come, those of open transactions too: whose turn it is to work."""
+class _Reader:
+    """Reads topics from their beginning on a thread of its own.
+
+    While the broker is taken away it has no client: one that is told of a partition without a leader may crash
+    (librdkafka #5280), and this process must not.
+    """
 
     bootstrap: str
-    topics: tuple[str, ...]
-    counts: Counter[str] = field(default_factory=Counter)
+    _topics: tuple[str, ...] = ()
+    _level: str = "read_committed"
+    _places: dict[tuple[str, int], int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _away: threading.Event = field(default_factory=threading.Event)
+    _gone: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self._thread = threading.Thread(target=self._read, name="flow", daemon=True)
+        """Begin."""
+        self._thread = threading.Thread(target=self._read, name=type(self).__name__, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -112,40 +133,78 @@ class Flow:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(10)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Read nothing meanwhile."""
+        self._away.set()
+        self._gone.wait(10)
+        yield
+        self._gone.clear()
+        self._away.clear()
+
+    def take(self, message: Message) -> None:
+        """One record."""
+        raise NotImplementedError
 
     def _read(self) -> None:
-        consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": "flow", "enable.auto.commit": False,
-             "isolation.level": "read_uncommitted", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **_CLIENT}
-        )  # fmt: skip
-        found = consumer.list_topics(timeout=30).topics
-        consumer.assign([TopicPartition(topic, p, 0) for topic in self.topics for p in found[topic].partitions])
         while not self._stop.is_set():
-            for message in consumer.consume(500, 0.02):
-                if message.error() is None:
-                    self.counts[message.topic() or ""] += 1
-        consumer.close()
+            if self._away.is_set():
+                self._gone.set()
+                time.sleep(0.01)
+                continue
+            consumer = self._open()
+            while not self._stop.is_set() and not self._away.is_set():
+                for message in consumer.consume(500, 0.02):
+                    if message.error() is None:
+                        self._places[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
+                        self.take(message)
+            consumer.close()
+
+    def _open(self) -> Consumer:
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "onlooker", "enable.auto.commit": False,
+             "isolation.level": self._level, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **_CLIENT}
+        )  # fmt: skip
+        places = _led(consumer, self._topics)
+        consumer.assign([TopicPartition(topic, p, self._places.get((topic, p), 0)) for topic, p in places])
+        return consumer
 
 
-@dataclass
-class Watch:
+def _led(consumer: Consumer, topics: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Every partition of the topics, once all of them have a leader."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            found = consumer.list_topics(timeout=10).topics
+        except KafkaException:
+            found = {}
+        places = [(t, p, leader.leader) for t in topics if t in found for p, leader in found[t].partitions.items()]
+        if {t for t, *_ in places} == set(topics) and all(leader >= 0 for *_, leader in places):
+            return [(topic, partition) for topic, partition, _ in places]
+        if time.monotonic() > until:
+            raise TimeoutError(f"the topics have no leaders: {places}")
+        time.sleep(0.05)
+
+
+class Flow(_Reader):
+    """Counts the records of each topic as they come, those of open transactions too: whose turn it is to work."""
+
+    def __init__(self, bootstrap: str, topics: tuple[str, ...]) -> None:
+        super().__init__(bootstrap, topics, "read_uncommitted")
+        self.counts: Counter[str] = Counter()
+
+    def take(self, message: Message) -> None:
+        """Count it."""
+        self.counts[message.topic() or ""] += 1
+
+
+class Watch(_Reader):
     """Counts the runs that are over, as anybody could: by reading the status topic."""
 
-    bootstrap: str
-    over: set[str] = field(default_factory=set)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self._thread = threading.Thread(target=self._read, name="watch", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(10)
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap, ("kill.status",))
+        self.over: set[str] = set()
 
     def wait(self, runs: int, patience: float) -> bool:
         """Wait until so many are over; false when it takes too long."""
@@ -154,17 +213,9 @@ class Watch:
             time.sleep(0.05)
         return len(self.over) >= runs
 
-    def _read(self) -> None:
-        consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": "watch", "enable.auto.commit": False,
-             "isolation.level": "read_committed", "auto.offset.reset": "earliest", **_CLIENT}
-        )  # fmt: skip
-        partitions = consumer.list_topics("kill.status", timeout=30).topics["kill.status"].partitions
-        consumer.assign([TopicPartition("kill.status", partition, 0) for partition in partitions])
-        while not self._stop.is_set():
-            message = consumer.poll(0.1)
-            if message is not None and message.error() is None and message.value() is not None:
-                _, value = of_the_house().decode(message.value() or b"")
-                if value["terminal"]:
-                    self.over.add(value["run"])
-        consumer.close()
+    def take(self, message: Message) -> None:
+        """Look at a status."""
+        if (data := message.value()) is not None:
+            _, value = of_the_house().decode(data)
+            if value["terminal"]:
+                self.over.add(value["run"])

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from penstock.errors import Fatal, Fenced, Halt, Retriable
 from penstock.runtime.codec import Codec
 from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Output, Record
+from penstock.runtime.sentry import Sentry
 from penstock.runtime.service import Keeps, Service, View
 from penstock.runtime.state import Store
 from penstock.runtime.tracker import DEADLY, Tracker
@@ -21,7 +22,6 @@ _FEW = 50
 _TURN = 0.1  # s that opening what one poll brought may take
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
-_PIN_EVERY = 5.0  # s between looks whether the topic is still the same
 _BEAT_EVERY = 10_000  # records of a changelog
 T = TypeVar("T")
 
@@ -64,9 +64,7 @@ class Intake:
         self._polled = 0.0
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
-        self._identity = ""
-        self._pin: Future[str] | None = None
-        self._pinned = 0.0
+        self._sentry = Sentry(log, service.source)
         self._doom: Halt | None = None
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
@@ -172,9 +170,7 @@ class Intake:
         if now - self._fenced < FENCED_AGAIN_WITHIN:
             raise Fatal(f"another process has this one's place in {self.service.group}: {error}") from error
         self._fenced = now
-        self.lost(list(self.trackers))
-        self.consumer.close()
-        self.consumer = self._join()
+        self._renew()
 
     def close(self) -> None:
         """Leave the group; whoever wants to commit before does so first."""
@@ -184,7 +180,7 @@ class Intake:
     def assigned(self, committed: Mapping[int, Committed]) -> Mapping[int, int]:
         """See `ports.Listener`."""
         self.joined = True
-        self._pinned = 0.0  # look at the topic again
+        self._sentry.soon()
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:
@@ -224,27 +220,13 @@ class Intake:
         self._polled = now
         if self._doom is not None:
             raise self._doom
-        self._check_topic(now)
+        if self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
+            self._renew()
         try:
             return self.consumer.poll(max(1, wanted), 0 if ready else timeout)
         except Fenced as error:
             self.rejoin(error)
             return []
-
-    def _check_topic(self, now: float) -> None:
-        """A topic that was deleted and made again has other records under the offsets that we know."""
-        if self._pin is not None and self._pin.done():
-            found = self._pin.result() if self._pin.exception() is None else ""
-            self._pin = None
-            if found and self._identity and found != self._identity:
-                raise Halt(
-                    f"topic {self.service.source} was deleted and made again; what was in it is gone, and the offsets "
-                    f"of group {self.service.group} mean nothing: look at them, then start this step again"
-                )
-            self._identity = found or self._identity
-        if self._pin is None and now - self._pinned > _PIN_EVERY:
-            self._pinned = now
-            self._pin = self._log.identity(self.service.source)
 
     def _ready(self) -> int:
         """How many records of the backlog may be opened now."""
@@ -317,6 +299,13 @@ class Intake:
             if self._owner is not None and count % _BEAT_EVERY == 0:
                 self._owner.beat()
         return store
+
+    def _renew(self) -> None:
+        """Leave with the share uncommitted, and come back as a new member."""
+        self.lost(list(self.trackers))
+        self.consumer.close()
+        self.consumer = self._join()
+        self._sentry.soon()
 
     def _join(self) -> Consumer:
         return self._cluster.consumer(self.service.group, self.service.source, self)

@@ -185,12 +185,14 @@ class MemoryConsumer:
             found: list[Record] = []
             for partition, position in sorted(self._positions.items()):
                 end = self._broker.stable(self._topic, partition)
-                self._check_place(partition, position)
+                last = len(self._broker.topics[self._topic][partition])
+                if not self._broker.lows[self._topic, partition] <= position <= last:
+                    raise Halt(f"{self._topic}[{partition}] at {position}: the group's offset is gone from the topic")
                 for record in self._broker.visible(self._topic, partition, position, end):
                     if len(found) >= limit:
                         break
                     found.append(record)
-                    self._positions[partition] = record.offset + 1
+                    self._positions[partition] = self._reached[partition] = record.offset + 1
                 else:
                     self._positions[partition] = self._reached[partition] = max(position, end)
             return found
@@ -236,11 +238,6 @@ class MemoryConsumer:
         if self.displaced:
             raise Fenced(f"another member has this one's place in {self._group_id}")
 
-    def _check_place(self, partition: int, position: int) -> None:
-        end = len(self._broker.topics[self._topic][partition])
-        if not self._broker.lows[self._topic, partition] <= position <= end:
-            raise Halt(f"{self._topic}[{partition}] at {position}: the group's offset is gone from the topic")
-
     def _rebalance(self) -> None:
         if self._expired and self._id not in self._group.members:
             lost = sorted(self._positions)
@@ -262,8 +259,7 @@ class MemoryConsumer:
         fresh = sorted(p for p in target if p not in self._positions and p not in self._group.owner)
         if fresh:
             self._group.owner.update(dict.fromkeys(fresh, self._id))
-            for partition in fresh:
-                self._reached.pop(partition, None)
+            self._reached = {p: place for p, place in self._reached.items() if p not in fresh}
             self._positions.update(self._listener.assigned(self.committed(fresh)))
 
 
@@ -379,16 +375,16 @@ class MemoryLog:
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port."""
         with self._broker.lock:
-            answer: Future[Mapping[int, int]] = Future()
-            answer.set_result({p: len(self._broker.topics[topic][p]) for p in partitions})
-            return answer
+            return _known({p: len(self._broker.topics[topic][p]) for p in partitions})
+
+    def stable_ends(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
+        """See the port."""
+        with self._broker.lock:
+            return _known({p: self._broker.stable(topic, p) for p in partitions if p < self.partitions(topic)})
 
     def identity(self, topic: str) -> Future[str]:
         """See the port."""
-        with self._broker.lock:
-            answer: Future[str] = Future()
-            answer.set_result(str(self._broker.identities.get(topic, "")))
-            return answer
+        return _known(str(self._broker.identities.get(topic, "")))
 
     def partitions(self, topic: str) -> int:
         """See the port."""
@@ -396,3 +392,9 @@ class MemoryLog:
 
     def close(self) -> None:
         """See the port."""
+
+
+def _known(answer: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(answer)
+    return future

@@ -139,6 +139,9 @@ class Log(Protocol):
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """The end of each partition as of now, open transactions included."""
 
+    def stable_ends(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
+        """Up to where each partition can be read as of now: what is open and what lies behind it is left out."""
+
     def identity(self, topic: str) -> Future[str]:
         """What tells a topic from a later one of the same name; empty when there is none."""
 

@@ -46,7 +46,8 @@ class KafkaAdmin:
         self._where = connection.get("bootstrap.servers", "?")
         self._answer = answer
         self._complaints = Complaints()
-        self._client = AdminClient(settings.admin(connection), logger=logs.client(), error_cb=self._complaints)
+        self._connection = connection
+        self._client = self._connect()
 
     def topics(self) -> Mapping[str, int]:
         """Every topic with its number of partitions; Unreached E301 when no broker answers."""
@@ -68,7 +69,7 @@ class KafkaAdmin:
             return
         new = [NewTopic(s.name, s.partitions, replication, config=dict(s.config)) for s in specs]
         try:
-            _patiently(lambda timeout: self._create(new, timeout))
+            self._patiently(lambda timeout: self._create(new, timeout))
         except KafkaException as error:
             raise self._refused("cannot create the topics", error) from error
 
@@ -94,7 +95,7 @@ class KafkaAdmin:
             return self._client.list_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
 
         try:
-            found = _patiently(ask)
+            found = self._patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the offsets of group {group}", error) from error
         return {place.partition: place.offset for place in found.topic_partitions or () if place.offset >= 0}
@@ -111,7 +112,7 @@ class KafkaAdmin:
                     raise KafkaException(place.error)
 
         try:
-            _patiently(ask)
+            self._patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot set the offsets of group {group}", error) from error
 
@@ -121,16 +122,34 @@ class KafkaAdmin:
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
 
         def ask(timeout: float) -> Mapping[int, int]:
-            self._client.list_topics(timeout=timeout)  # else what it once knew of a young topic, no leaders, stays
             answers = self._client.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
             )
             return {place.partition: future.result().offset for place, future in answers.items()}
 
         try:
-            return _patiently(ask)
+            return self._patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the ends of topic {topic}", error) from error
+
+    def _connect(self) -> AdminClient:
+        return AdminClient(settings.admin(self._connection), logger=logs.client(), error_cb=self._complaints)
+
+    def _patiently(self, call: Callable[[float], T]) -> T:
+        """Ask again while the answer is that it is too early: with a longer timeout, and with a new client.
+
+        One that saw a partition without a leader may never see that it has one now (librdkafka #5430).
+        """
+        until, timeout = time.monotonic() + _PATIENCE, _FIRST
+        while True:
+            try:
+                return call(timeout)
+            except KafkaException as error:
+                if error.args[0].code() not in _TOO_EARLY or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+                timeout = min(2 * timeout, _TIMEOUT)
+                self._client = self._connect()
 
     def _create(self, new: Sequence[NewTopic], timeout: float) -> None:
         made = self._client.create_topics(list(new), operation_timeout=_TIMEOUT, request_timeout=_TIMEOUT + timeout)
@@ -155,16 +174,3 @@ class KafkaAdmin:
         kind = Refused if denied else Unreached
         fix = "grant it to this principal" if denied else "look at the broker, then try again"
         return kind("E302", what, why=f"{cause.name()}: {cause.str()}", fix=fix)
-
-
-def _patiently(call: Callable[[float], T]) -> T:
-    """Ask again while the answer is that it is too early, each time with a longer timeout."""
-    until, timeout = time.monotonic() + _PATIENCE, _FIRST
-    while True:
-        try:
-            return call(timeout)
-        except KafkaException as error:
-            if error.args[0].code() not in _TOO_EARLY or time.monotonic() > until:
-                raise
-            time.sleep(_PAUSE)
-            timeout = min(2 * timeout, _TIMEOUT)

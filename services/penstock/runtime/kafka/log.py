@@ -79,13 +79,11 @@ class KafkaLog:
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port. A read_committed consumer would name the last stable offset instead."""
-        asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}  # type: ignore[no-untyped-call]  # the client's own gap
-        answers = self._client().list_offsets(
-            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ASK
-        )
-        found = _gather({place.partition: future for place, future in answers.items()})
-        found.add_done_callback(self._judge)
-        return found
+        return self._ends(topic, partitions, IsolationLevel.READ_UNCOMMITTED)
+
+    def stable_ends(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
+        """See the port."""
+        return self._ends(topic, partitions, IsolationLevel.READ_COMMITTED)
 
     def identity(self, topic: str) -> Future[str]:
         """See the port."""
@@ -117,6 +115,13 @@ class KafkaLog:
         if found.error is not None:
             raise Retriable(f"the broker does not know {topic} yet: {found.error}")
         return len(found.partitions)
+
+    def _ends(self, topic: str, partitions: Sequence[int], level: IsolationLevel) -> Future[Mapping[int, int]]:
+        asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}  # type: ignore[no-untyped-call]  # the client's own gap
+        answers = self._client().list_offsets(asked, isolation_level=level, request_timeout=_ASK)
+        found = _gather({place.partition: future for place, future in answers.items()})
+        found.add_done_callback(self._judge)
+        return found
 
     def _judge(self, answer: Future[Any]) -> None:
         """An admin client that lost its broker may answer nothing ever after: the next question takes a new one."""

@@ -1,0 +1,70 @@
+"""Looks every few seconds whether a topic is still the same one, and whether its records still come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+
+from penstock.errors import Halt
+from penstock.runtime.ports import Consumer, Log
+
+_EVERY = 5.0  # s
+_LOOKS = 4  # in a row at which committed records lay there and the place did not move
+
+
+class Sentry:
+    """Watches one topic for one consumer.
+
+    The client can lose a partition for good while its leader is away (librdkafka #5430): it then says nothing and
+    reads nothing, and only a new client helps.
+    """
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._log = log
+        self._topic = topic
+        self._looked = 0.0
+        self._identity = ""
+        self._identities: Future[str] | None = None
+        self._ends: Future[Mapping[int, int]] | None = None
+        self._places: dict[int, int] = {}
+        self._still: Counter[int] = Counter()
+
+    def soon(self) -> None:
+        """Look at the next opportunity: something changed."""
+        self._looked = 0.0
+        self._still.clear()
+
+    def deaf(self, now: float, consumer: Consumer, partitions: Collection[int]) -> list[int]:
+        """Partitions whose records do not come any more. Halt when the topic is another one than it was."""
+        self._compare()
+        found = self._listen(consumer, partitions)
+        if now - self._looked > _EVERY and self._identities is None and self._ends is None:
+            self._looked = now
+            self._identities = self._log.identity(self._topic)
+            self._ends = self._log.stable_ends(self._topic, sorted(partitions)) if partitions else None
+        return found
+
+    def _compare(self) -> None:
+        if self._identities is None or not self._identities.done():
+            return
+        found = self._identities.result() if self._identities.exception() is None else ""
+        self._identities = None
+        if found and self._identity and found != self._identity:
+            raise Halt(
+                f"topic {self._topic} was deleted and made again: what was in it is gone, and the group's offsets mean "
+                "nothing any more; look at them, then start this step again"
+            )
+        self._identity = found or self._identity
+
+    def _listen(self, consumer: Consumer, partitions: Collection[int]) -> list[int]:
+        if self._ends is None or not self._ends.done():
+            return []
+        ends = self._ends.result() if self._ends.exception() is None else {}
+        self._ends = None
+        for partition, end in ends.items():
+            place = consumer.reached(partition)
+            still = partition in partitions and place < end and place == self._places.get(partition)
+            self._still[partition] = self._still[partition] + 1 if still else 0
+            self._places[partition] = place
+        return [partition for partition, looks in self._still.items() if looks >= _LOOKS]
