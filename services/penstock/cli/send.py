@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from penstock.assembly.plans import compile_file
 from penstock.cli import connection
 from penstock.cli.flags import Flags
-from penstock.cli.plans import compile_file
 from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
 from penstock.errors import Mistake, Place

@@ -20,9 +20,13 @@ def compile_file(path: Path) -> Plan:
     except OSError as error:
         raise Mistake("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
                       place=Place(str(path))) from error  # fmt: skip
-    root = path.resolve().parent.parent
-    _import_from(root / "services")
-    return compile_topology(data, str(path), schemas.load(root / "schemas" / "avro"), resolve)
+    _import_from(path.resolve().parent.parent / "services")
+    return compile_topology(data, str(path), contracts_beside(path), resolve)
+
+
+def contracts_beside(path: Path) -> schemas.Schemas:
+    """The contracts that a topology file can speak of."""
+    return schemas.load(path.resolve().parent.parent / "schemas" / "avro")
 
 
 def resolve(path: str) -> object:
