@@ -54,7 +54,7 @@ def _where(place: Place | None) -> dict[str, object] | None:
 
 def _lines(mistake: Mistake) -> Iterator[str]:
     yield click.style(f"error[{mistake.code}]", fg="red", bold=True) + click.style(
-        f": {_shown(mistake.what)}", bold=True
+        f": {shown(mistake.what)}", bold=True
     )
     if mistake.place and mistake.place.line:
         yield from _snippet(mistake.place)
@@ -70,7 +70,7 @@ def _snippet(place: Place) -> Iterator[str]:
     """The line of the file with a mark under the place, in the form compilers have taught."""
     number = f"{place.line:>2}"
     margin = click.style(" " * len(number) + " |", fg="blue")
-    yield f"{' ' * len(number)}{click.style('-->', fg='blue')} {_shown(str(place))}"
+    yield f"{' ' * len(number)}{click.style('-->', fg='blue')} {shown(str(place))}"
     if not place.source:
         return
     start = max(0, place.column - _WIDTH // 2) if len(place.source) > _WIDTH else 0
@@ -78,7 +78,7 @@ def _snippet(place: Place) -> Iterator[str]:
     before = place.column - 1 - start
     marks = "^" * max(1, min(place.width, len(source) - before))
     yield margin
-    yield f"{click.style(f'{number} |', fg='blue')} {_shown(source)}"
+    yield f"{click.style(f'{number} |', fg='blue')} {shown(source)}"
     yield f"{margin} {' ' * before}{click.style(marks, fg='red', bold=True)}"
     yield margin
 
@@ -86,9 +86,9 @@ def _snippet(place: Place) -> Iterator[str]:
 def _field(label: str, value: str) -> Iterator[str]:
     """A labelled value whose further lines stand under its first; nothing for an empty one."""
     for index, line in enumerate(value.splitlines()):
-        yield f"{click.style(label, fg='blue') if index == 0 else ' ' * len(label)}{_shown(line)}"
+        yield f"{click.style(label, fg='blue') if index == 0 else ' ' * len(label)}{shown(line)}"
 
 
-def _shown(line: str) -> str:
+def shown(line: str) -> str:
     """The words of a file, without what could move the terminal's cursor."""
     return "".join(char if char.isprintable() else " " for char in line)

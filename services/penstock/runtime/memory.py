@@ -158,6 +158,7 @@ class MemoryConsumer:
         self._reached: dict[int, int] = {}
         self.displaced = False
         self._expired = False
+        self._balanced = (-1, 0)  # generation and partitions when nothing was left to move
         self._group = broker.groups.setdefault(group, _Group(topic))
         self._group.members[member] = self
         self._group.generation += 1
@@ -233,6 +234,8 @@ class MemoryConsumer:
         count = len(self._broker.topics.get(self._topic, ()))
         if not count:
             raise Halt(f"topic {self._topic} does not exist")
+        if self._balanced == (self._group.generation, count):
+            return
         target = self._group.target(self._id, count)
         self._generation = self._group.generation  # joined again before anything is revoked, as cooperative members do
         if gone := sorted(set(self._positions) - target):
@@ -246,6 +249,8 @@ class MemoryConsumer:
             for partition in fresh:
                 self._reached.pop(partition, None)
             self._positions.update(self._listener.assigned(self.committed(fresh)))
+        if self._positions.keys() == target:
+            self._balanced = (self._generation, count)
 
 
 class MemoryProducer:

@@ -84,8 +84,3 @@ class Cast:
                 return cast.sends(role, key, effect, await said if asyncio.iscoroutine(said) else said)
 
         return Sink
-
-
-async def hang(*_: object) -> None:
-    """A line: no answer, ever."""
-    await asyncio.get_running_loop().create_future()

@@ -44,7 +44,7 @@ class Stage:
         *,
         work: Work | None = None,
         partitions: int = 1,
-        settings: Mapping[str, str] | None = None,
+        metrics: Metrics | None = None,
         forgiving: bool = False,
     ) -> None:
         self.plan = plan
@@ -53,10 +53,8 @@ class Stage:
         self.work: Work = work or Still()
         self.clock = self.work.clock
         self.broker = MemoryBroker(self.clock)
-        self.metrics = Metrics(plan.pipeline)
-        self.kit = Kit(
-            codec, self.metrics, resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5, settings or {}
-        )
+        self.metrics = metrics or Metrics(plan.pipeline)
+        self.kit = Kit(codec, self.metrics, resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5)
         self._reader = self.broker.log()
         self._forgiving = forgiving
         self._dying = False
