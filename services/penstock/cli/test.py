@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -36,7 +38,7 @@ def test(flags: Flags, file: Path, names: tuple[str, ...]) -> None:
     script = cases.read(path, production)
     chosen = _chosen(script, names, path)
     results = []
-    for result in play(script, production, chosen):
+    for result in _uninterrupted(play(script, production, chosen)):
         results.append(result)
         if not flags.json:
             click.echo("\n".join(_lines(result, script)))
@@ -59,6 +61,25 @@ def _chosen(script: Script, names: Sequence[str], path: Path) -> list[Case]:
             fix = nearest(name, [case.name for case in script.cases], "`penstock test` without -k names them all")
             raise cases.Unusable("E164", f"no case has “{name}” in its name", fix=fix, place=Place(str(path)))
     return [case for case in script.cases if not names or any(name.lower() in case.name.lower() for name in names)]
+
+
+def _uninterrupted(results: Iterator[Result]) -> Iterator[Result]:
+    """Results until Ctrl-C: noted, since a handler at work takes what is raised in it for a failure of its own."""
+    pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        for result in results:
+            if pressed:
+                raise KeyboardInterrupt
+            yield result
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(result: Result, script: Script) -> Iterator[str]:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from penstock.assembly.services import all_steps
 from penstock.errors import Mistake, Place
+from penstock.testing.actions import ActionReader
 from penstock.testing.codes import CODES
-from penstock.testing.expectations import ExpectReader
 from penstock.testing.payloads import Payloads
 from penstock.testing.production import Production
-from penstock.testing.script import Action, Away, Case, Decide, Expect, Kill, Script, Send, Wait
+from penstock.testing.script import Action, Case, Script
 from penstock.testing.stubs import Answers, StubReader, Stubs
 from penstock.topology import document
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Output, Plan
-from penstock.topology.report import At, Report, Spot, nearest
+from penstock.topology.report import Report, Spot
 
 _TOP = ("stub", "event", "stubs", "cases")
 _CASE = ("about", "stubs", "away", "send", "then", "expect")
-_ACTIONS = ("send", "wait", "approve", "reject", "kill", "back", "expect")
-_DECISION = ("step", "event", "by", "note")
-_YEAR = 365 * 24 * 3_600_000
 SUFFIX = ".test.yaml"
 
 
@@ -61,12 +55,10 @@ class _Reader:
     """Reads one file."""
 
     def __init__(self, production: Production, report: Report) -> None:
-        self._plan: Plan = production.plan
+        self._plan = production.plan
         self._report = report
         self._payloads = Payloads(production.contracts, report)
         self._stubs = StubReader(production, self._payloads, report)
-        self._expect = ExpectReader(production.plan, self._payloads, report)
-        self._event: dict[str, Any] = {}
 
     def script(self, root: Node | None) -> Script | None:
         """The whole file; None where there is too little to look at."""
@@ -74,13 +66,19 @@ class _Reader:
             self._report.add("E151", root.spot if root else Spot())
             return None
         top = Fields(root, self._report, "the file", root.spot, _TOP)
-        stub = top.choice("stub", ("all",))
-        if (event := top.node("event")) is not None:
-            self._event = self._payloads.read(event, self._plan.ingress.contract, "the event")
+        stub, node = top.choice("stub", ("all",)), top.node("event")
+        event = self._payloads.read(node, self._plan.ingress.contract, "the event") if node is not None else {}
+        happens = ActionReader(self._plan, self._payloads, self._report, event)
         usual, answers = self._stubbed(top, {})
-        return Script(self._report.place, stub is not None, tuple(self._cases(top, usual, answers)))
+        cases = [
+            Case(
+                word.text, word.spot, {**usual, **self._stubbed(part, answers)[0]}, tuple(_actions(word, part, happens))
+            )
+            for word, part in self._cases(top)
+        ]
+        return Script(self._report.place, stub is not None, tuple(cases))
 
-    def _cases(self, top: Fields, usual: Stubs, answers: Answers) -> Iterator[Case]:
+    def _cases(self, top: Fields) -> Iterator[tuple[Word, Fields]]:
         node = top.table.get("cases")
         if node is None and top.unknown:
             return  # a misspelt key was reported
@@ -90,110 +88,36 @@ class _Reader:
         for word, below in node.entries:
             around = Fields(Table(((word, below),), word.spot), self._report, "cases", word.spot, (word.text,))
             if (part := around.table_at(word.text, _CASE)) is not None:
-                yield self._case(word, part, usual, answers)
-
-    def _case(self, word: Word, part: Fields, usual: Stubs, answers: Answers) -> Case:
-        part.text("about")
-        stubs, _ = self._stubbed(part, answers)
-        actions = list(self._actions(word, part))
-        if not part.unknown and not _expects(part):
-            self._report.add("E152", word.spot, name=word.text)
-        return Case(word.text, word.spot, {**usual, **stubs}, tuple(actions))
+                part.text("about")
+                if not part.unknown and not _expects(part):
+                    self._report.add("E152", word.spot, name=word.text)
+                yield word, part
 
     def _stubbed(self, part: Fields, usual: Answers) -> tuple[Stubs, Answers]:
         node = part.node("stubs")
         if isinstance(node, Table):
-            return self._stubs.read(Fields(node, self._report, "stubs", node.spot, _words(node)), usual)
+            known = (word.text for word, _ in node.entries)  # an unknown name is judged with the plan in hand
+            return self._stubs.read(Fields(node, self._report, "stubs", node.spot, known), usual)
         part.table_at("stubs", ())
         return {}, {}
 
-    def _actions(self, word: Word, part: Fields) -> Iterator[Action]:
-        for name in part.names("away"):
-            yield from self._away(name, "away")
-        if (node := part.node("send")) is not None:
-            yield self._send(node)
-        elif self._event:
-            yield self._send(Table((), part.spot))
-        elif not part.unknown:
-            self._report.add("E153", word.spot, name=word.text)
-        then = part.items("then")
-        for below in then.nodes if then else ():
-            yield from self._action(below)
-        if (node := part.node("expect")) is not None and (table := self._expect.read(node, "expect")) is not None:
-            yield Expect(table, part.keys["expect"])
 
-    def _action(self, node: Node) -> Iterator[Action]:
-        if isinstance(node, Word) and node.text == "kill":
-            yield Kill()
-            return
-        if not isinstance(node, Table) or len(node.entries) != 1:
-            advice = "write for example `- wait: 2h`, each with a dash of its own"
-            self._report.add("E163", node.spot, what="an entry of then", wanted=f"one of {', '.join(_ACTIONS)}",
-                             advice=advice)  # fmt: skip
-            return
-        part = Fields(node, self._report, "then", node.spot, _ACTIONS)
-        ((word, below),) = node.entries
-        match word.text:
-            case "send":
-                yield self._send(below)
-            case "wait":
-                if (span := part.duration("wait", 1, _YEAR)) is not None:
-                    yield Wait(span.value / 1000)
-            case "approve" | "reject":
-                yield self._decide(word, below, part)
-            case "kill":
-                part.flag("kill")
-                yield Kill()
-            case "back":
-                if (name := part.text("back")) is not None:
-                    yield from self._away(name, "back")
-            case "expect":
-                if (table := self._expect.read(below, "expect")) is not None:
-                    yield Expect(table, word.spot)
-
-    def _away(self, name: At[str], key: str) -> Iterator[Away]:
-        hosted = all_steps(self._plan)
-        if name.value in hosted:
-            yield Away(name.value, key == "back")
-        else:
-            self._report.add("E040", name.spot, where=key, name=name.value, known=", ".join(hosted),
-                             advice=nearest(name.value, hosted, "name one of them"))  # fmt: skip
-
-    def _send(self, node: Node) -> Send:
-        """One event or several, each over what all events have."""
-        nodes = node.nodes if isinstance(node, Items) else (node,)
-        return Send(tuple(self._sent(one) for one in nodes))
-
-    def _sent(self, node: Node) -> dict[str, Any]:
-        contract = self._plan.ingress.contract
-        before = len(self._report.found)
-        event = {**self._event, **self._payloads.read(node, contract, "an event")}
-        if len(self._report.found) == before:
-            for name in self._payloads.lacking(contract, event, ()):
-                self._report.add("E160", node.spot, where="the event", field=name, contract=contract,
-                                 why="it would be refused where it is sent")  # fmt: skip
-        return event
-
-    def _decide(self, word: Word, node: Node, part: Fields) -> Decide:
-        """A step's name alone, or which step, which event, who and why."""
-        if isinstance(node, Word):
-            named = part.text(word.text)
-            if named is not None:
-                self._asks(named.value, node)
-            return Decide(word.text, word.spot, named.value if named else "")
-        table = part.table_at(word.text, _DECISION)
-        if table is None:
-            return Decide(word.text, word.spot)
-        given = {key: text.value for key in _DECISION if (text := table.text(key)) is not None}
-        if "step" in given and (step := table.table.get("step")) is not None:
-            self._asks(given["step"], step)
-        return Decide(word.text, word.spot, **given)
-
-    def _asks(self, name: str, node: Node) -> None:
-        known = [s.name for s in self._plan.steps.values() if not isinstance(s, Output) and s.ladder.review]
-        if name not in known:
-            self._report.add("E162", node.spot, name=name, known=", ".join(known) or "none",
-                             advice=nearest(name, known, "name one of them"))  # fmt: skip
+def _actions(word: Word, part: Fields, happens: ActionReader) -> Iterator[Action]:
+    """All that happens in one case, in its order."""
+    for name in part.names("away"):
+        yield from happens.away(name, "away")
+    if (node := part.node("send")) is not None:
+        yield happens.send(node)
+    elif happens.event:
+        yield happens.send(Table((), part.spot))
+    elif not part.unknown:
+        part.report.add("E153", word.spot, name=word.text)
+    then = part.items("then")
+    for below in then.nodes if then else ():
+        yield from happens.then(below)
+    for key, node in part.table.entries:
+        if key.text == "expect":
+            yield from happens.expect(node, key)
 
 
 def _expects(part: Fields) -> bool:
@@ -202,7 +126,3 @@ def _expects(part: Fields) -> bool:
     tables = [part.table, *(one for one in (then.nodes if isinstance(then, Items) else ()) if isinstance(one, Table))]
     found = [node for table in tables if (node := table.get("expect")) is not None]
     return any(not isinstance(node, Table) or node.entries for node in found)
-
-
-def _words(table: Table) -> tuple[str, ...]:
-    return tuple(word.text for word, _ in table.entries)

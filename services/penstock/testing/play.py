@@ -63,30 +63,33 @@ def _acted(case: Case, pipeline: Pipeline) -> Iterator[Difference]:
 
 def _act(action: Action, spot: Spot, pipeline: Pipeline) -> Iterator[Difference]:
     try:
-        match action:
-            case Send(events):
-                pipeline.send(*events)
-                pipeline.settle()
-            case Wait(seconds):
-                pipeline.wait(seconds)
-            case Kill():
-                pipeline.kill()
-                pipeline.settle()
-            case Away(step, False):
-                pipeline.hold(step)
-            case Away(step):
-                pipeline.resume(step)
-                pipeline.settle()
-            case Decide():
-                yield from _decide(action, pipeline)
-            case Expect(table):
-                yield from differences(table, observed.whole(pipeline))
+        if isinstance(action, Expect):
+            yield from differences(action.table, observed.whole(pipeline))
+        elif isinstance(action, Decide):
+            yield from _decide(action, pipeline)
+        else:
+            _happen(action, pipeline)
     except Halt:
         return  # `halted` tells of it
     except Mistake as mistake:
         yield Difference("", "the pipeline goes on", f"{mistake.what}: {mistake.why}", spot)
     except PenstockError as error:
         yield Difference("", "the pipeline goes on", str(error), spot)
+
+
+def _happen(action: Send | Wait | Kill | Away, pipeline: Pipeline) -> None:
+    match action:
+        case Send(events):
+            pipeline.send(*events)
+        case Wait(seconds):
+            pipeline.wait(seconds)
+        case Kill():
+            pipeline.kill()
+        case Away(step, back):
+            (pipeline.resume if back else pipeline.hold)(step)
+            if not back:
+                return  # before the first record: nothing has been read yet
+    pipeline.settle()
 
 
 def _decide(action: Decide, pipeline: Pipeline) -> Iterator[Difference]:
@@ -111,6 +114,4 @@ def _meant(action: Decide, review: Review) -> bool:
 
 def _unanswered(spot: Spot, pipeline: Pipeline) -> Iterator[Difference]:
     for role in dict.fromkeys(pipeline.unanswered):
-        yield Difference(
-            f"stubs/{role}", "an answer, since `stub: all` loads nothing", "it was reached without one", spot
-        )
+        yield Difference(f"stubs/{role}", "a stub, since `stub: all` loads nothing", "it was reached without one", spot)
