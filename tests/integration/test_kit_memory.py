@@ -29,21 +29,19 @@ MESSAGE = {"message_id": "m1", "customer_id": "c7", "channel": "app", "received_
 @pytest.fixture
 def drawing() -> Iterator[Pipeline]:
     """The drawing, its workers real."""
-    pipeline = Pipeline(DIAGRAM)
-    yield pipeline
-    pipeline.close()
+    with Pipeline(DIAGRAM) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture
 def inbox() -> Iterator[Pipeline]:
     """The bank's inbox, no model loaded."""
-    pipeline = Pipeline(str(TRIAGE), stub_all=True)
-    pipeline.stub("understand", READ)
-    pipeline.stub("check-understanding/personal_data", [])
-    pipeline.stub("check-understanding/out_of_scope", [])
-    pipeline.stub("second-opinion", {**READ, "assurance": 0.995, "model": "second"})
-    yield pipeline
-    pipeline.close()
+    with Pipeline(str(TRIAGE), stub_all=True) as pipeline:
+        pipeline.stub("understand", READ)
+        pipeline.stub("check-understanding/personal_data", [])
+        pipeline.stub("check-understanding/out_of_scope", [])
+        pipeline.stub("second-opinion", {**READ, "assurance": 0.995, "model": "second"})
+        yield pipeline
 
 
 def test_real_workers(drawing: Pipeline) -> None:

@@ -18,8 +18,13 @@ def error(mistake: Mistake, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(document(mistake), ensure_ascii=False))
         return
+    tell(text(mistake), err=True)
+
+
+def tell(words: str, *, err: bool = False) -> None:
+    """Say something in colour, where it goes to a terminal whose owner wants it."""
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    click.echo(text(mistake), err=True, color=False if plain else None)
+    click.echo(words, err=err, color=False if plain else None)
 
 
 def document(mistake: Mistake) -> dict[str, object]:

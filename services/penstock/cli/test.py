@@ -41,7 +41,7 @@ def test(flags: Flags, file: Path, names: tuple[str, ...]) -> None:
     for result in _uninterrupted(play(script, production, chosen)):
         results.append(result)
         if not flags.json:
-            click.echo("\n".join(_lines(result, script)))
+            render.tell("\n".join(_lines(result, script)))
     seconds = time.perf_counter() - began
     click.echo(
         json.dumps(document(results, script, path), ensure_ascii=False) if flags.json else _sum(results, seconds)

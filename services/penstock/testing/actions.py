@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from penstock.assembly.services import all_steps
 from penstock.testing.expectations import ExpectReader
@@ -94,15 +94,16 @@ class ActionReader:
 
     def _decide(self, part: Fields, word: Word, node: Node) -> Iterator[Action]:
         """A step's name alone, or which step, which event, who and why."""
+        verdict: Literal["approve", "reject"] = "approve" if word.text == "approve" else "reject"
         if not isinstance(node, Table):
             if (named := part.text(word.text)) is not None:
                 self._asks(named)
-                yield Decide(word.text, word.spot, named.value)
+                yield Decide(verdict, word.spot, named.value)
         elif (table := part.table_at(word.text, _DECISION)) is not None:
             given = {key: text for key in _DECISION if (text := table.text(key)) is not None}
             if "step" in given:
                 self._asks(given["step"])
-            yield Decide(word.text, word.spot, **{key: text.value for key, text in given.items()})
+            yield Decide(verdict, word.spot, **{key: text.value for key, text in given.items()})
 
     def _asks(self, name: At[str]) -> None:
         steps = [step for step in self._plan.steps.values() if not isinstance(step, Output)]

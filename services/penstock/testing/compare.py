@@ -37,7 +37,8 @@ def differences(table: Table, actual: Mapping[str, Any]) -> Iterator[Difference]
 def _key(word: Word, node: Node, actual: Mapping[str, Any]) -> Iterator[Difference]:
     key = word.text
     if key not in actual and key != "never":
-        said = f"the {len(actual['runs'])} runs of this case: say which with `runs: {{EVENT: ...}}`"
+        count = len(actual["runs"])
+        said = f"{count} runs: say which one with `runs: {{EVENT: ...}}`" if count else "no run began"
         yield Difference(key, shown(node), said, word.spot)
         return
     match key:
@@ -90,7 +91,7 @@ def _same(node: Node, actual: Any, path: str) -> Iterator[Difference]:  # noqa: 
         yield from _list(node.nodes if isinstance(node, Items) else (node,), node, actual, path)
     elif isinstance(node, Table) and isinstance(actual, Mapping):
         for word, below in node.entries:
-            yield from _same(below, actual.get(word.text, _absent(word.text, path)), f"{path}/{word.text}")
+            yield from _same(below, actual.get(word.text, _absent(path)), f"{path}/{word.text}")
     elif isinstance(node, Word) and isinstance(actual, Named):
         if node.text != actual.word:
             yield Difference(path, node.text, actual.word, node.spot)
@@ -107,9 +108,8 @@ def _list(nodes: tuple[Node, ...], node: Node, actual: list[Any], path: str) -> 
         yield from _same(one, found, f"{path}/{at}" if len(actual) > 1 else path)
 
 
-def _absent(name: str, path: str) -> Any:  # noqa: ANN401 - what stands for nothing, by where it is missing
+def _absent(path: str) -> Any:  # noqa: ANN401 - what stands for nothing, by where it is missing
     """What is not there: an effect that did not happen, a step without dead letters, attempts that were not made."""
-    del name
     return 0 if path == "attempts" else [] if path in _WHOLE else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from penstock.contracts.records import Offer, Review
+from penstock.contracts.records import Review
 from penstock.errors import Halt, Mistake, PenstockError
 from penstock.testing import observed
 from penstock.testing.compare import Difference, differences
@@ -13,8 +13,6 @@ from penstock.testing.pipeline import Pipeline
 from penstock.testing.production import Production
 from penstock.testing.script import Action, Away, Case, Decide, Expect, Kill, Script, Send, Wait
 from penstock.topology.report import Spot
-
-_VERDICTS: dict[str, Offer] = {"approve": "approve", "reject": "reject"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def _decide(action: Decide, pipeline: Pipeline) -> Iterator[Difference]:
         there = ", ".join(f"{review['step']} ({', '.join(review['offers'])})" for review in waiting)
         yield Difference(action.verdict, wanted, there or "nobody is asked", action.spot)
         return
-    pipeline.decide(_VERDICTS[action.verdict], review=found[0], note=action.note, by=action.by)
+    pipeline.decide(action.verdict, review=found[0], note=action.note, by=action.by)
     pipeline.settle()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from penstock.errors import Place
 from penstock.testing.cast import Line
@@ -34,7 +34,7 @@ class Wait:
 class Decide:
     """A person decides; of the reviews that wait, about one of this step and this event where they are named."""
 
-    verdict: str
+    verdict: Literal["approve", "reject"]
     spot: Spot
     step: str = ""
     event: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from penstock.assembly.services import all_steps, services
 from penstock.contracts.address import Address
@@ -146,6 +146,12 @@ class Stage:
         """Let go of what is held; the records can still be looked at."""
         self.processor.lanes.close()
         self.work.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _rest(self) -> None:
         """Turn until nothing moves at this time of the clock."""

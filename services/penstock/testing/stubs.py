@@ -15,7 +15,7 @@ from penstock.testing.production import Kind, Production, Role
 from penstock.testing.script import Turn
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Output, Validator, Worker
+from penstock.topology.plan import Worker
 from penstock.topology.report import Report, nearest
 
 _SAYINGS: Mapping[Kind, tuple[str, ...]] = {
@@ -83,11 +83,10 @@ class StubReader:
         return [(checks[check.text], below) for check, below in node.entries if check.text in checks]
 
     def _unknown(self, word: Word) -> None:
-        steps, known = self._production.plan.steps, sorted({role.step for role in self._production.roles.values()})
-        step = steps.get(word.text)
-        why = f"steps with a handler are: {', '.join(known)}"
-        if isinstance(step, Validator | Output) or step is not None:
-            why = f"this {step.kind} is all Penstock's own: there is nothing to stand in for; {why}"
+        step = self._production.plan.steps.get(word.text)
+        known = sorted({role.step for role in self._production.roles.values()})
+        own = f"this {step.kind} is all Penstock's own: there is nothing to stand in for; " if step else ""
+        why = f"{own}steps with a handler are: {', '.join(known)}"
         self._report.add("E154", word.spot, name=word.text, why=why, advice=nearest(word.text, known, "remove it"))
 
 
