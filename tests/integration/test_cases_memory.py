@@ -43,6 +43,12 @@ def attempt(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return run
 
 
+@pytest.fixture(scope="module")
+def inbox() -> Production:
+    """The bank's inbox, compiled once."""
+    return Production.of(ROOT / "topology" / "triage.yaml")
+
+
 @pytest.mark.parametrize("path", TOPOLOGIES, ids=lambda path: path.stem)
 def test_every_topology_passes_its_cases(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every topology ships its cases, and all of them pass."""
@@ -52,14 +58,13 @@ def test_every_topology_passes_its_cases(path: Path, capsys: pytest.CaptureFixtu
     assert code == 0, said.out + said.err
 
 
-def test_a_hundred_cases_take_little(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hundred_cases_take_little(inbox: Production, capsys: pytest.CaptureFixture[str]) -> None:
     """The cases of the largest topology, over and over: what one takes is printed, and a model would be far more."""
-    production = Production.of(ROOT / "topology" / "triage.yaml")
-    script = cases.read(ROOT / "topology" / "triage.test.yaml", production)
+    script = cases.read(ROOT / "topology" / "triage.test.yaml", inbox)
     chosen = [script.cases[at % len(script.cases)] for at in range(100)]
 
     began = time.process_time()
-    results = list(play(script, production, chosen))
+    results = list(play(script, inbox, chosen))
     seconds = time.process_time() - began
 
     with capsys.disabled():
@@ -256,3 +261,30 @@ def test_a_model_that_cannot_be_loaded(attempt: Try, monkeypatch: pytest.MonkeyP
 
     assert code == 1
     assert "diagram.workers:score, which is “a”, cannot be made: OSError: no weights" in said
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "status: waiting", "path: []", "path: [understand, understand]", "never: [decisions]", "attempts: 8",
+        "attempts: {assign: 2}", "attempts: {understand-simply: 1}", "cost: 0.001 USD", "fallbacks: 1",
+        "reasons: [unsure]", "reasons: [{code: unsure}]", "dead: {decide: split_vote}", "in_doubt: [assign]",
+        "reviews: [decide]", "reviews: [{step: decide}]", "effects: {}", "effects: {assign: 2, acknowledge: 1}",
+        "effects: {assign: 0, acknowledge: 1}", "effects: {assign: {agreement: 3}, acknowledge: 1}",
+        "effects: {assign: [{}, {}], acknowledge: 1}", "outputs: {}", "outputs: {decisions: {intent: null}}",
+        "refused: 1", "duplicates: 1", "halted: [decide]", "runs: 2", "runs: {m2: {status: succeeded}}",
+        "runs: {m1: {status: failed}}", "runs: {m1: {never: [decide]}}",
+    ],
+)  # fmt: skip
+def test_every_expectation_can_fail(wrong: str, inbox: Production, tmp_path: Path) -> None:
+    """Each kind of expectation, where it is wrong about a run that goes well, fails the case at its own place."""
+    above = (ROOT / "topology" / "triage.test.yaml").read_text().partition("\ncases:\n")[0]
+    file = tmp_path / "wrong.test.yaml"
+    file.write_text(f"{above}\ncases: {{a: {{expect: {{{wrong}}}}}}}\n")
+    script = cases.read(file, inbox)
+
+    (result,) = play(script, inbox, script.cases)
+
+    assert not result.passed
+    assert all(found.spot.line == len(file.read_text().splitlines()) for found in result.differences)
+    assert all(found.expected != found.actual for found in result.differences)

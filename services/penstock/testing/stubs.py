@@ -33,6 +33,7 @@ _WORDS: Mapping[Kind, tuple[str, ...]] = {
 _BESIDE: Mapping[Kind, tuple[str, ...]] = {
     "worker": ("after", "suggest", "takes", "costs"), "check": ("takes",), "merge": (), "effect": ("after", "takes"),
 }  # fmt: skip
+_SLOWLY: Mapping[Kind, Line] = {"check": [], "effect": None}  # what one says that only takes its time
 REASON = ("code", "message", "path", "expected", "actual", "severity", "retryable", "hint")
 _DAY = 24 * 3_600_000
 
@@ -113,6 +114,8 @@ class _RoleReader:
             return _silent
         fields = Fields(node, self._report, f"the stub of “{self._role.name}”", node.spot, (*sayings, *beside))
         said = [key for key in sayings if key in fields.keys]
+        if not said and "takes" in fields.keys and self._role.kind in _SLOWLY:
+            return self._beside(fields, _SLOWLY[self._role.kind])
         if len(said) != 1:
             if said or not fields.unknown:
                 self._neither(node, f"both {said[0]} and {said[1]}" if said else "nothing")
