@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from penstock.contracts.records import ReasonRecord, RunEvent, RunStatus
+from penstock.contracts.records import ReasonRecord, Review, RunEvent, RunStatus
 from penstock.contracts.topics import INGRESS
 from penstock.testing.pipeline import Pipeline
 from penstock.topology.plan import Output
@@ -22,27 +22,55 @@ class Named(dict[str, Any]):
         self.word = word
 
 
+class Seen(NamedTuple):
+    """What a pipeline has written by now, decoded once."""
+
+    events: list[RunEvent]
+    statuses: list[RunStatus]
+    reviews: list[Review]
+
+    def runs(self) -> dict[str, str]:
+        """Every run by the event that began it; a later run of an event `m1` is called `m1#2`."""
+        found: dict[str, str] = {}
+        begun: Counter[str] = Counter()
+        for told in self.events:
+            if told["kind"] == "run_started":
+                begun[told["event"]] += 1
+                later = f"#{begun[told['event']]}" if begun[told["event"]] > 1 else ""
+                found[told["event"] + later] = told["run"]
+        return found
+
+    def of(self, run: str) -> list[RunEvent]:
+        """What happened in one run."""
+        return [told for told in self.events if told["run"] == run]
+
+    def at_the_door(self, kind: str) -> list[RunEvent]:
+        """Events that came in and began no run."""
+        return [told for told in self.events if told["kind"] == kind and told["step"] == INGRESS]
+
+
 def whole(pipeline: Pipeline) -> dict[str, Any]:
     """Everything: what took place, and every run by its event; of one run alone, its own account beside them."""
-    runs = {event: account(pipeline, run, event) for run, event in _runs(pipeline)}
+    seen = Seen(pipeline.events(), pipeline.statuses(), pipeline.reviews())
+    runs = {name: _account(pipeline, seen, run) for name, run in seen.runs().items()}
     everything: dict[str, Any] = {
         "effects": pipeline.effects_by_step(),
         "outputs": {n: pipeline.outputs(n) for n, step in pipeline.plan.steps.items() if isinstance(step, Output)},
-        "refused": len(pipeline.events("refused", INGRESS)),
-        "duplicates": len(pipeline.events("duplicate")),
+        "refused": len(seen.at_the_door("refused")),
+        "duplicates": len(seen.at_the_door("duplicate")),
         "halted": list(pipeline.processor.halted),
         "runs": runs,
     }
     if len(runs) == 1:
         everything |= next(iter(runs.values()))
-        everything["dead"] = {**everything["dead"], **_refusals(pipeline)}
+        everything["dead"] = {**everything["dead"], **_refusals(seen)}
     return everything
 
 
-def account(pipeline: Pipeline, run: str, event: str) -> dict[str, Any]:
+def _account(pipeline: Pipeline, seen: Seen, run: str) -> dict[str, Any]:
     """One run."""
-    events = [told for told in pipeline.events() if told["run"] == run]
-    status = next((s for s in reversed(pipeline.statuses()) if s["run"] == run), None)
+    events = seen.of(run)
+    status = next((s for s in reversed(seen.statuses) if s["run"] == run), None)
     ran = [told for told in events if told["kind"] in _STEPS]
     path = [told["step"] for told in ordered(events, tuple(pipeline.plan.steps))]
     return {
@@ -54,9 +82,8 @@ def account(pipeline: Pipeline, run: str, event: str) -> dict[str, Any]:
         "reasons": [_reason(reason) for reason in status["reasons"]] if status else [],
         "dead": _dead(ran),
         "in_doubt": _doubts(status),
-        "reviews": [Named(r["step"], {**r, "reasons": [_reason(one) for one in r["reasons"]]})
-                    for r in pipeline.reviews() if r["event"] == event],
-    }  # fmt: skip
+        "reviews": [_review(review) for review in seen.reviews if review["run"] == run],
+    }
 
 
 def ordered(events: Sequence[RunEvent], steps: tuple[str, ...]) -> list[RunEvent]:
@@ -86,20 +113,16 @@ def _causes(told: RunEvent, before: Sequence[RunEvent]) -> list[RunEvent]:
 
 def story(pipeline: Pipeline) -> Iterator[str]:
     """What each run went through, a line each."""
-    for run, event in _runs(pipeline):
-        events = [told for told in pipeline.events() if told["run"] == run]
-        steps = [_told(told) for told in ordered(events, tuple(pipeline.plan.steps))]
-        yield f"{event}: {' → '.join([*steps, *_outputs(pipeline, run)]) or 'nothing ran'}"
+    seen = Seen(pipeline.events(), [], [])
+    for name, run in seen.runs().items():
+        steps = [_told(told) for told in ordered(seen.of(run), tuple(pipeline.plan.steps))]
+        yield f"{name}: {' → '.join([*steps, *_outputs(pipeline, run)]) or 'nothing ran'}"
 
 
 def _told(told: RunEvent) -> str:
     if told["dead"] is None:
         return told["step"]
     return f"{told['step']} ✗ {', '.join(dict.fromkeys(reason['code'] for reason in told['dead']['reasons']))}"
-
-
-def _runs(pipeline: Pipeline) -> list[tuple[str, str]]:
-    return [(told["run"], told["event"]) for told in pipeline.events("run_started")]
 
 
 def _outputs(pipeline: Pipeline, run: str) -> list[str]:
@@ -124,9 +147,8 @@ def _dead(ran: Sequence[RunEvent]) -> dict[str, list[str]]:
     return found
 
 
-def _refusals(pipeline: Pipeline) -> dict[str, list[str]]:
-    told = [one["dead"] for one in pipeline.events("refused", INGRESS)]
-    codes = [dead["reasons"][0]["code"] for dead in told if dead is not None]
+def _refusals(seen: Seen) -> dict[str, list[str]]:
+    codes = [told["dead"]["reasons"][0]["code"] for told in seen.at_the_door("refused") if told["dead"] is not None]
     return {INGRESS: codes} if codes else {}
 
 
@@ -136,3 +158,7 @@ def _doubts(status: RunStatus | None) -> list[str]:
 
 def _reason(reason: ReasonRecord) -> Named:
     return Named(reason["code"], reason)
+
+
+def _review(review: Review) -> Named:
+    return Named(review["step"], {**review, "reasons": [_reason(reason) for reason in review["reasons"]]})
