@@ -245,6 +245,25 @@ def test_control_c_ends_it(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> Non
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_model_is_loaded_once(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real worker is made once for all cases, when it is first reached, with the settings that were given."""
+    made: list[dict[str, Any]] = []
+
+    class Model:
+        def __init__(self, settings: dict[str, Any]) -> None:
+            made.append(settings)
+
+        def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
+            return {**value, "score": 0.5, "label": "large"}
+
+    monkeypatch.setattr(workers, "score", Model)
+
+    code, _ = attempt(TWO, "--set", "data=there", "--set", "a:depth=3", "--set", "b:depth=4")
+
+    assert code == 1
+    assert made == [{"data": "there", "depth": "3"}]
+
+
 def test_a_model_that_cannot_be_loaded(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real worker that cannot be made is told as what it is, and not as a failed attempt."""
 

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from penstock.assembly.plans import resolve
 from penstock.assembly.services import all_steps, services
+from penstock.cli.flags import read_settings
 from penstock.contracts import schemas
 from penstock.contracts.address import Address
 from penstock.errors import Mistake
@@ -52,7 +53,7 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     cluster = KafkaCluster(connection, instance=identity)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
-    kit = kit_for(cluster, codec, metrics, settings=_settings(layout.settings))
+    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings))
     hosting = Hosting(
         identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port
     )
@@ -76,17 +77,6 @@ def kit_for(
 
     jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
     return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings)
-
-
-def _settings(texts: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator or not name:
-            raise Mistake("E331", f"“{text[:80]}” is no setting", why="--set takes KEY=VALUE or STEP:KEY=VALUE",
-                          fix="write --set data=DIR")  # fmt: skip
-        found[name] = value
-    return found
 
 
 _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives

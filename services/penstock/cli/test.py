@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from penstock.cli import render
-from penstock.cli.flags import Flags
+from penstock.cli.flags import Flags, read_settings
 from penstock.errors import Place
 from penstock.testing import cases
 from penstock.testing.compare import Difference
@@ -25,15 +25,18 @@ from penstock.topology.report import nearest
 @click.command(short_help="Try a topology file against its cases.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-k", "names", metavar="NAME", multiple=True, help="Only cases with NAME in their name; may be repeated.")
+@click.option(
+    "--set", "settings", metavar="[STEP:]KEY=VALUE", multiple=True, help="A setting for real handlers; may be repeated."
+)
 @click.pass_obj
-def test(flags: Flags, file: Path, names: tuple[str, ...]) -> None:
+def test(flags: Flags, file: Path, names: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Play the cases in x.test.yaml beside FILE, which is x.yaml; exit code 1 when one fails.
 
     Nothing is sent anywhere: the broker is in memory, effects are kept, time passes only where a case says so. What no
     stub stands for runs for real.
     """
     began = time.perf_counter()
-    production = Production.of(_topology(file))
+    production = Production.of(_topology(file), read_settings(settings))
     path = cases.beside(_topology(file))
     script = cases.read(path, production)
     chosen = _chosen(script, names, path)

@@ -12,6 +12,7 @@ from penstock.contracts.schemas import Schemas
 from penstock.errors import Mistake
 from penstock.runtime.codec import Codec
 from penstock.runtime.handlers import Handler
+from penstock.runtime.kit import settled
 from penstock.runtime.metrics import Metrics
 from penstock.topology.plan import Aggregator, Check, Effect, Plan, Step, Validator, Worker
 
@@ -56,7 +57,7 @@ class Production:
     def real(self, role: Role) -> Handler:
         """The worker or check itself. Mistake E158 when it cannot be made."""
         if role.name not in self._made:
-            settings = {**(role.settings or {}), **self._settings}
+            settings = settled(role.step, role.settings or {}, self._settings)
             try:
                 made = Handler(role.run, resolve(role.run), settings, 1)
                 made.prepare()
