@@ -19,7 +19,7 @@ EXTRAS := broker triage $(if $(call is,EMBEDDINGS),embeddings)
 SYNCED := .venv/.synced$(if $(call is,EMBEDDINGS),-embeddings)
 
 # Modules that write files of this repository; with --check they only say whether a file is stale.
-GENERATED :=
+GENERATED := tests.docs.catalogues
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.records import Terminal
+from penstock.contracts.records import EventKind, RunEvent, Terminal
 
 # --- topologies ---------------------------------------------------------------------------------------------------
 
@@ -171,6 +171,40 @@ def shuffled(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - a topology a
     if isinstance(value, list):
         return [draw(shuffled(below)) for below in value]
     return value
+
+
+# --- run events ---------------------------------------------------------------------------------------------------
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+_longs = st.integers(-(2**63), 2**63 - 1)
+_ints = st.integers(-(2**31), 2**31 - 1)
+_reasons = st.fixed_dictionaries(
+    {**dict.fromkeys(("code", "message", "path", "expected", "actual", "hint"), _texts),
+     "severity": st.sampled_from(["info", "warning", "error"]), "retryable": st.booleans()}
+)  # fmt: skip
+
+
+def run_events() -> st.SearchStrategy[RunEvent]:
+    """Any run event the schema allows, whether or not a step would write it."""
+    names = ("run", "event", "step", "task", "item", "plan", "input", "outcome", "sha256", "version")
+    dead = st.fixed_dictionaries(
+        {"reasons": st.lists(_reasons, max_size=2), "letter": _texts, "origin": _texts, "judged": st.booleans(),
+         "suggestion": st.none() | st.binary()}
+    )  # fmt: skip
+    ruling = st.fixed_dictionaries(dict.fromkeys(("review", "decision", "verdict", "by"), _texts))
+    return st.fixed_dictionaries(  # type: ignore[return-value]  # field for field a RunEvent
+        {
+            **dict.fromkeys(names, _texts),
+            "kind": st.sampled_from(get_args(EventKind)),
+            **dict.fromkeys(("round", "attempt"), _ints),
+            **dict.fromkeys(("at", "deadline"), _longs),
+            "ended": st.lists(_texts, max_size=3),
+            "spawned": st.lists(st.fixed_dictionaries({"task": _texts, "step": _texts}), max_size=3),
+            "cost_usd": st.floats(),
+            "dead": st.none() | dead,
+            "ruling": st.none() | ruling,
+        }
+    )
 
 
 # --- joins --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ PenstockError
 ├── Halt             this step stops, loudly, until somebody acts
 └── Fatal            the process ends, non-zero
     └── Mistake      wrong use or input: an error with a place and a fix, for a person
+        ├── Misuse       a command used wrongly (exit 2, as click's own)
         ├── Unreached    a broker or registry that does not answer (exit 4)
         ├── Refused      not permitted or destructive (exit 5)
         ├── Conflict     somebody else decided first (exit 6)
@@ -97,6 +98,12 @@ class Mistake(Fatal):
     def __str__(self) -> str:
         where = f" ({self.place})" if self.place else ""
         return f"{self.code}: {self.what}{where}"
+
+
+class Misuse(Mistake):
+    """The command was called with something it cannot use."""
+
+    exit_code = 2
 
 
 class Unreached(Mistake):

@@ -79,7 +79,7 @@ class Running:
 def product(directory: Path, bootstrap: str, topology: Path, *arguments: str) -> Running:
     """`penstock run` of a topology, some of its steps or all; further flags as on its command line."""
     command = ("-m", "penstock", "run", str(topology), *arguments, "--slot", "0", "-b", bootstrap)
-    return Running(directory, f"{topology.stem}-product", *command)
+    return Running(directory, "-".join((topology.stem, *arguments[:1], "product")), *command)
 
 
 def raw(directory: Path, bootstrap: str, script: str, **flags: str) -> Running:

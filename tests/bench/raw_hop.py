@@ -24,7 +24,7 @@ def main() -> None:
     over = raw_clients.until_sigterm()
     source, target = vars(flags)["in"], flags.out
     reader = raw_clients.consumer(flags.bootstrap, flags.group, source)
-    writer = raw_clients.producer(flags.bootstrap, flags.group)
+    writer = raw_clients.producer(flags.bootstrap, flags.group, linger_ms=1)
     while not over.is_set():
         first = reader.poll(0.1)
         if first is None:

@@ -16,7 +16,7 @@ from typing import Protocol
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import diamond, hop_avro, slow
+from bench import diamond, hop_avro, pressure, slow
 from bench.ground import Ground, ground, say
 
 
@@ -35,19 +35,24 @@ BENCHES: Mapping[str, Callable[[Ground, int], Result]] = {
     "slow": slow.bench,
     "diamond": diamond.bench,
 }
+LONG: Mapping[str, Callable[[Ground, int], Result]] = {"pressure": pressure.bench}  # only when it is asked for
 
 
 def main() -> None:
     """Run all of them, or one; the last line of `--json` is one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one line of JSON instead of a table")
-    parser.add_argument("--only", choices=sorted(BENCHES), action="append", help="run this one; may be repeated")
+    parser.add_argument(
+        "--only", choices=sorted({**BENCHES, **LONG}), action="append", help="run this one; may be repeated"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each, both sides in turn (default 5)")
     flags = parser.parse_args()
     began = time.monotonic()
     with ground() as here:
         results = {
-            name: bench(here, flags.rounds) for name, bench in BENCHES.items() if name in (flags.only or BENCHES)
+            name: bench(here, flags.rounds)
+            for name, bench in {**BENCHES, **LONG}.items()
+            if name in (flags.only or BENCHES)
         }
     say(f"took {time.monotonic() - began:.0f} s")
     text = json.dumps({name: result.json() for name, result in results.items()}) if flags.json else table(results)

@@ -78,6 +78,11 @@ class Topics:
         finally:
             reader.close()
 
+    def lag(self, group: str, topic: str) -> int:
+        """How many offsets of a topic a group has not committed."""
+        done = self._groups.offsets(group, topic, PARTITIONS)
+        return sum(end - done.get(p, 0) for p, end in self.ends(topic).items())
+
     def until_committed(self, group: str, topic: str, check: Callable[[], None]) -> float:
         """Wait until the group has done everything in the topic; answers when that was seen, in ms.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from contract.stage import Stage
 from contract.worlds import KafkaWorld, MemoryWorld, World
 
 
@@ -13,3 +14,9 @@ def world(request: pytest.FixtureRequest) -> World:
     if request.param == "memory":
         return MemoryWorld()
     return KafkaWorld(request.getfixturevalue("kafka").bootstrap)
+
+
+@pytest.fixture
+def stage(world: World) -> Stage:
+    """Topics of the test's own, and services between them."""
+    return Stage(world)

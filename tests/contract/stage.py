@@ -22,7 +22,13 @@ from penstock.runtime.processor import Processor
 from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Send, Service, View
 
 CODEC = Codec(load())
-_PATIENCE = 40.0
+_PATIENCE = 90.0
+NOTHING_OWED: tuple[list[str], list[str]] = ([], [])
+
+
+def ended() -> bool:
+    """For `run`: stop at once."""
+    return True
 
 
 def note(number: int, text: str = "") -> dict[str, Any]:
@@ -97,15 +103,14 @@ class Stage:
         return Done((Send(self.topic("out"), message.record.key or b"", value, EVENT_MEMORY),))
 
     def processor(self, *services: Service, slot: str = "0", cluster: Cluster | None = None, **more: Any) -> Processor:  # noqa: ANN401 - any setting of the loop
-        """A process's loop; `slot` tells two of them apart."""
+        """A process's loop; `slot` tells two of them apart, and `clock` may be another than the world's."""
         return Processor(
             services,
             cluster or self.world.cluster,
             CODEC,
             transactional_id=self.world.name(f"tx.{slot}"),
-            clock=self.world.clock,
             sleep=self.world.sleep,
-            **more,
+            **{"clock": self.world.clock, **more},
         )
 
     def feed(self, numbers: range, text: str = "", partition: int | None = None) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from contract.stage import CODEC, Stage, note
-from contract.worlds import World
+from contract.stage import CODEC, NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY, RUN_EVENT
 from penstock.errors import Halt
 from penstock.runtime.offsets import decode
 from penstock.runtime.ports import Committed, Output
 from penstock.runtime.service import Answer, Done, Keeps, Message, View
-
-NOTHING_OWED: tuple[list[str], list[str]] = ([], [])
-
-
-@pytest.fixture
-def stage(world: World) -> Stage:
-    return Stage(world)
 
 
 def deaths_of(place: Committed) -> int:
@@ -25,11 +17,6 @@ def deaths_of(place: Committed) -> int:
     progress = decode(*place)
     assert progress is not None
     return progress.deaths
-
-
-def ended() -> bool:
-    """For `run`: stop at once."""
-    return True
 
 
 def test_every_input_has_one_output(stage: Stage) -> None:
@@ -42,6 +29,27 @@ def test_every_input_has_one_output(stage: Stage) -> None:
 
     assert stage.owed() == NOTHING_OWED
     assert {p: place.offset for p, place in stage.committed().items()} == dict.fromkeys(range(4), 125)
+
+
+def test_a_halt_takes_back_what_was_sent_ahead(stage: Stage) -> None:
+    """A service that halts in the middle of a large poll leaves nothing of it; the next process does it all."""
+
+    def answer(message: Message, _: View) -> Answer:
+        if message.value["at"] == 600:
+            raise Halt("enough")
+        return stage.answer_to(message)
+
+    stage.feed(range(800), partition=1)
+    halting = stage.processor(stage.service(answer, prompt=True))
+    stage.drive(lambda: bool(halting.halted), halting)
+    halting.turn()
+    halting.run(ended)
+
+    second = stage.processor(stage.echo(prompt=True))
+    stage.drive(lambda: stage.answered() >= 800, second)
+    second.run(ended)
+
+    assert stage.owed() == NOTHING_OWED
 
 
 def test_several_services_share_a_process(stage: Stage) -> None:
@@ -139,7 +147,7 @@ def test_a_dead_letter_is_named_by_its_address(stage: Stage) -> None:
 
 def test_timers_wait_for_what_is_unread(stage: Stage) -> None:
     """A timer that became due while nobody read does not fire before the records that lay there are answered."""
-    due = int(stage.world.clock() * 1000) + 200
+    due = int(stage.world.clock() * 1000) + 60_000
     order: list[str] = []
 
     def answer(message: Message, view: View) -> Answer:
@@ -162,9 +170,8 @@ def test_timers_wait_for_what_is_unread(stage: Stage) -> None:
     first.run(ended)
     stage.feed(range(700), "noise", partition=2)
     stage.feed(range(1), "open", partition=1)
-    stage.world.sleep(0.4)
 
-    second = stage.processor(stage.service(answer, keeps=keeps))
+    second = stage.processor(stage.service(answer, keeps=keeps), clock=lambda: stage.world.clock() + 120)
     stage.drive(lambda: order.count("noise 2") == 700 and "expired 1" in order, second)
     stage.quiet(0.5, second)
     second.run(ended)
@@ -334,3 +341,56 @@ def test_foreign_metadata_costs_nothing(stage: Stage) -> None:
     processor.run(ended)
 
     assert sorted({address.offset for address, _ in stage.outputs()}) == [1]
+
+
+def test_a_lost_offset_halts(stage: Stage) -> None:
+    """What retention took before it was read is not jumped over: the step stops and names partition and reason."""
+    stage.feed(range(40))
+    stage.world.trim(stage.topic("in"), 2, 5)
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert f"{stage.topic('in')}[2]" in str(processor.halted["step"])
+    assert "offset is gone" in str(processor.halted["step"])
+    assert stage.committed()[2].offset == 0
+
+
+def test_a_topic_with_more_partitions_halts(stage: Stage) -> None:
+    """A run keeps its partition number, so nobody reads partitions that were added; the old ones are not lost."""
+    stage.feed(range(8))
+    stage.world.grow(stage.topic("in"), 6)
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert "[4]" in str(processor.halted["step"])
+    assert "penstock apply" in str(processor.halted["step"])
+    assert {place.offset for place in stage.committed().values()} == {0}
+
+
+def test_a_topic_made_again_halts(stage: Stage) -> None:
+    """Under the offsets that we know lie other records now: the step stops, and says that the topic is another."""
+    stage.feed(range(8))
+    processor = stage.processor(stage.echo())
+    stage.drive(lambda: stage.answered() >= 8, processor)
+    stage.quiet(1, processor)
+    stage.world.recreate(stage.topic("in"), 4)
+    stage.feed(range(100, 180))
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert any(word in str(processor.halted["step"]) for word in ("made again", "no offset", "offset is gone"))
+
+
+def test_a_missing_topic_halts_and_is_not_made(stage: Stage) -> None:
+    """A service whose topic is not there stops with advice, and leaves no topic behind."""
+    nowhere = replace(stage.echo(step="lost"), source=stage.topic("nowhere"))
+    processor = stage.processor(nowhere)
+    stage.drive(lambda: bool(processor.halted), processor)
+    processor.run(ended)
+
+    assert "nowhere" in str(processor.halted["lost"])
+    log = stage.world.cluster.log()
+    assert log.partitions(stage.topic("nowhere")) == 0
+    log.close()

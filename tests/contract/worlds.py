@@ -7,10 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not name it for type checkers
-from confluent_kafka.cimpl import NewTopic  # the same
+from confluent_kafka.cimpl import NewPartitions, NewTopic  # the same
 
 from penstock.runtime.kafka import KafkaCluster
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
@@ -18,8 +26,10 @@ from penstock.runtime.ports import Cluster, Committed, Output, Record
 from penstock.runtime.ports import Consumer as Member
 
 _numbers = itertools.count(int(time.time()) % 100_000)
-_CLIENT: dict[str, str | int | float | bool] = {"metadata.recovery.strategy": "none", "allow.auto.create.topics": False}
-_PATIENCE = 20.0
+_CLIENT: dict[str, str | int | float | bool] = {
+    "metadata.recovery.strategy": "none", "allow.auto.create.topics": False, "log_level": 0
+}  # fmt: skip
+_PATIENCE = 60.0
 
 
 class Ticker:
@@ -71,6 +81,21 @@ class World(Protocol):
 
     def give_up(self, member: Member) -> None:
         """Let the group give a silent member up, which does not know it yet."""
+
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """Delete the records below an offset, as retention does."""
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """Delete a topic and make another one of the same name."""
+
+    def slotted(self) -> Cluster:
+        """A cluster whose members have a place of their own in the group (KIP-345)."""
+
+    def displace(self, member: Member, group: str, topic: str) -> None:
+        """Take that place away, and leave."""
 
 
 class MemoryWorld:
@@ -124,6 +149,30 @@ class MemoryWorld:
         assert isinstance(member, MemoryConsumer)
         self.broker.expire(member)
 
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """See World."""
+        self.broker.trim(topic, partition, offset)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """See World."""
+        logs = self.broker.topics[topic]
+        logs += [[] for _ in range(partitions - len(logs))]
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """See World."""
+        self.broker.delete(topic)
+        self.broker.create(topic, partitions)
+
+    def slotted(self) -> Cluster:
+        """See World."""
+        return self.broker
+
+    def displace(self, member: Member, group: str, topic: str) -> None:
+        """See World."""
+        del group, topic
+        assert isinstance(member, MemoryConsumer)
+        self.broker.displace(member)
+
 
 class KafkaWorld:
     """Implements World on a real broker, through clients of its own."""
@@ -145,6 +194,9 @@ class KafkaWorld:
         """See World."""
         for future in self._admin.create_topics([NewTopic(name, partitions, 1)]).values():
             future.result(_PATIENCE)
+        self._await_topic(name, partitions)
+
+    def _await_topic(self, name: str, partitions: int) -> None:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
             found = self._admin.list_topics(timeout=_PATIENCE).topics.get(name)
@@ -166,8 +218,17 @@ class KafkaWorld:
     def place_group(self, group: str, topic: str, offsets: Mapping[int, Committed]) -> None:
         """See World."""
         places = [TopicPartition(topic, p, place.offset, place.metadata) for p, place in offsets.items()]
-        for future in self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)]).values():
-            future.result(_PATIENCE)
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        until = time.monotonic() + _PATIENCE
+        while True:  # a young broker's coordinator answers nobody for a moment, and the client does not ask again
+            try:
+                answer = self._admin.alter_consumer_group_offsets(asked, request_timeout=2.0)[group].result(_PATIENCE)
+                if failed := [place.error for place in answer.topic_partitions if place.error is not None]:
+                    raise KafkaException(failed[0])
+            except KafkaException:
+                assert time.monotonic() < until, f"the offsets of {group} cannot be set"
+            else:
+                return
 
     def committed(self, group: str, topic: str) -> dict[int, Committed]:
         """See World."""
@@ -214,6 +275,41 @@ class KafkaWorld:
         """See World: the member's own client leaves the group when nobody polls it."""
         del member
         time.sleep(7)
+
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """See World."""
+        for future in self._admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            future.result(_PATIENCE)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """See World."""
+        for future in self._admin.create_partitions([NewPartitions(topic, partitions)]).values():
+            future.result(_PATIENCE)
+        self._await_topic(topic, partitions)
+
+    def recreate(self, topic: str, partitions: int) -> None:
+        """See World."""
+        for future in self._admin.delete_topics([topic]).values():
+            future.result(_PATIENCE)
+        self.create_topic(topic, partitions)
+
+    def slotted(self) -> Cluster:
+        """See World."""
+        return KafkaCluster({"bootstrap.servers": self.bootstrap}, self.name("slot"))
+
+    def displace(self, member: Member, group: str, topic: str) -> None:
+        """See World: somebody comes with the same name, and a static member's going is told to nobody."""
+        del member
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": group, "group.instance.id": self.name("slot"),
+             "partition.assignment.strategy": "cooperative-sticky", "enable.auto.commit": False, **_CLIENT}
+        )  # fmt: skip
+        until = time.monotonic() + _PATIENCE
+        consumer.subscribe([topic])
+        while not consumer.assignment():
+            assert time.monotonic() < until, "the place could not be taken"
+            consumer.poll(0.05)
+        consumer.close()
 
 
 def _all_of(consumer: Consumer, topic: str) -> Iterator[Record]:

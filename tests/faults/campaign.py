@@ -9,16 +9,19 @@ from random import Random
 from typing import NamedTuple
 
 from faults.crew import Crew, Member
-from faults.traffic import Feeder, Watch
+from faults.traffic import Feeder, Flow, Watch
 from penstock.provision.broker import Broker
 
 EARLIEST, LATEST = 0.2, 0.8  # share of the runs that are over when a fault strikes
 _BEGIN, _HOLD = 0.22, 0.77  # the feeder stays inside with a margin
 _RATE = 200.0  # events/s while faults strike: each fault gets a burst of its own, and strikes while it passes through
-_PASSING = 1.2  # s that a burst takes, at least
+_PASSING = 1.0  # s that a burst takes, at least
+_IN_HAND = 0.06  # s that a victim has its work in hand before it is killed
+_MISSED = 5.0  # s after which a burst that does not reach the victim is not waited for
 _UNDER_WAY = 5  # runs that are not over when the broker goes
 _WEIGHT = {"kill": 1, "broker SIGTERM": 3, "broker SIGKILL": 3, "SIGSTOP": 6}  # share of the traffic each kind gets
 _AT_ONCE = 0.15  # of the faults strike while the pipeline has not yet recovered from the one before
+_TOPICS = {"ingress": "kill.in", "supervisor": "kill.runs"}  # the others read one of their own name
 _SESSION = 12.0  # s after which a silent member is put out of its group
 _PATIENCE = 90.0
 
@@ -42,6 +45,7 @@ class Campaign:
     broker: Broker
     feeder: Feeder
     watch: Watch
+    flow: Flow
     random: Random
     kills: int
     strikes: list[Strike] = field(default_factory=list)
@@ -59,11 +63,12 @@ class Campaign:
         order = self._order()
         each = (int(total * _HOLD) - self.feeder.limit) / sum(map(_WEIGHT.__getitem__, order))
         for kind in order:
-            if kind != "kill":
+            if kind == "kill":
+                self._kill(int(each))
+            else:
                 self._calm()
-            self._traffic(each * _WEIGHT[kind])
-            {"kill": self._kill, "broker SIGTERM": self._restart, "broker SIGKILL": self._crash,
-             "SIGSTOP": self._freeze}[kind]()  # fmt: skip
+                self._traffic(int(each * _WEIGHT[kind]))
+                {"broker SIGTERM": self._restart, "broker SIGKILL": self._crash, "SIGSTOP": self._freeze}[kind]()
             self._recover()
 
     def _order(self) -> list[str]:
@@ -79,10 +84,10 @@ class Campaign:
         self._until(lambda: len(self.crew.ready()) == len(everybody()), "everybody to be ready")
         self._until(lambda: len(self.watch.over) >= self.feeder.sent, "the pipeline")
 
-    def _traffic(self, events: float) -> None:
+    def _traffic(self, events: int) -> None:
         """Let a burst of events in, and wait for a random moment of its way through the pipeline."""
         begun = self.feeder.sent
-        self.feeder.limit += int(events)
+        self.feeder.limit += events
         self._until(lambda: self.feeder.sent > begun, "the feeder")
         time.sleep(self.random.uniform(0.0, _PASSING))
 
@@ -92,8 +97,16 @@ class Campaign:
             enough = min(len(self.watch.over) + 3, self.feeder.limit)
             self._until(lambda: len(self.watch.over) >= enough, "the pipeline")
 
-    def _kill(self) -> None:
+    def _kill(self, events: int) -> None:
+        """Let a burst in, and kill somebody in the middle of the share of it that comes to them."""
         member = self._somebody()
+        topic = _TOPICS.get(member.step, f"kill.{member.step}")
+        wanted = self.flow.counts[topic] + self.random.randint(1, max(1, events // 2))
+        self.feeder.limit += events
+        until = time.monotonic() + _MISSED
+        while self.flow.counts[topic] < wanted and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(self.random.uniform(_IN_HAND, 2 * _IN_HAND))
         self._note("kill", member, self.crew.kill(member))
 
     def _restart(self) -> None:

@@ -20,7 +20,7 @@ from faults.campaign import Campaign
 from faults.checker import check
 from faults.crew import Crew, Member
 from faults.scorecard import Scorecard, trace
-from faults.traffic import Feeder, Watch, events
+from faults.traffic import Feeder, Flow, Watch, events
 from penstock.provision.broker import Broker
 
 EVENTS, KILLS = 3_000, 32
@@ -34,18 +34,21 @@ def run(directory: Path, seed: int, count: int = EVENTS, kills: int = KILLS) -> 
     with Broker(directory / "broker") as broker:
         crew = Crew(broker.bootstrap, directory / "project")
         feeder, watch = Feeder(broker.bootstrap, bodies, random), Watch(broker.bootstrap)
-        campaign = Campaign(crew, broker, feeder, watch, Random(seed + 1), kills)  # noqa: S311 - the same
+        flow = Flow(broker.bootstrap, tuple(f"kill.{topic}" for topic in drawing.SHAPE.groups.values()))
+        campaign = Campaign(crew, broker, feeder, watch, flow, Random(seed + 1), kills)  # noqa: S311 - the same
         try:
             crew.apply()
             for step in ("supervisor", *reversed(drawing.SHAPE.steps), "ingress"):
                 crew.start(Member(step, 0))
             crew.wait_ready(60)
             watch.start()
+            flow.start()
             _strike(campaign)
             if not watch.wait(count, _PATIENCE):
                 print(f"{len(watch.over)} of {count} runs are over after {_PATIENCE:.0f} s\n{crew.report()}")  # noqa: T201 - a report
         finally:
             watch.stop()
+            flow.stop()
             ends = crew.end()
         seen = history.read(broker.bootstrap, "kill", list(drawing.SHAPE.groups), crew.sink)
         verdict = check(seen, bodies, drawing.SHAPE, drawing.expected)

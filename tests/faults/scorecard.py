@@ -14,6 +14,7 @@ from faults.evidence import Coordinators
 from faults.history import Entry, History
 
 ENOUGH = 20  # kills with evidence
+_STUCK, _PATIENCE = 75, 30_000  # the watchdog's exit code, and the ms after which it gives up
 _SHARE = 0.95  # of the events must have come to their proper end
 
 
@@ -69,11 +70,16 @@ class Scorecard:
         ]  # fmt: skip
 
     def odd_ends(self) -> list[str]:
-        """Processes that ended otherwise than by a kill or well after SIGTERM."""
-        died = [e for e in self.exits if not e.killed]
+        """Processes that ended otherwise than by a kill, by their watchdog in an outage, or well after SIGTERM."""
+        died = [e for e in self.exits if not e.killed and not self._watched(e)]
         return [
             f"{e.member.step}.{e.member.slot} ended with {e.code}" for e in (*died, *self.ends) if e.code or e in died
         ]
+
+    def _watched(self, end: Exit) -> bool:
+        """Whether the watchdog ended it because the broker was away for longer than the client can bear."""
+        away = [t.strike for t in self.traced if t.strike.member is None]
+        return end.code == _STUCK and any(s.at + _PATIENCE < end.at < s.until + _PATIENCE for s in away)
 
     def __str__(self) -> str:
         kills = [t for t in self.traced if t.strike.kind == "kill"]
@@ -88,7 +94,7 @@ class Scorecard:
             f"kills       {len(kills)}, with evidence {self.counted}   ({_counts(kinds)})",
             f"recovery    kill to the step's next event: median {median(back):.1f} s, longest {back[-1]:.1f} s"
             if back else "recovery    none measured",
-            f"restarts    {len(self.exits)}, of them not by us {sum(not e.killed for e in self.exits)}",
+            f"restarts    {len(self.exits)}, of them by the watchdog {sum(map(self._watched, self.exits))}",
             *map(str, self.traced),
             "findings    " + "   ".join(f"{name} {names.get(name, 0)}" for name in NAMES),
             *(f"  {f.name}: {f.about}: {f.detail}" for f in self.verdict.findings[:40]),

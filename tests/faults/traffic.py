@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -12,7 +13,10 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from faults.wire import Value, of_the_house
 
-_CLIENT: dict[str, str | int | float | bool] = {"metadata.recovery.strategy": "none", "reconnect.backoff.max.ms": 1000}
+_CLIENT: dict[str, str | int | float | bool] = {
+    "metadata.recovery.strategy": "none", "reconnect.backoff.max.ms": 1000,
+    "log_level": 0,  # it is we who take the broker away
+}  # fmt: skip
 _REPEATED = 0.02  # of the events come a second time, byte for byte
 _DISPUTED = 0.05  # of the events the workers disagree about, and the gate rejects
 _BURST = 100.0  # events/s when nobody holds them back
@@ -86,6 +90,41 @@ class Feeder:
                 self.failed.append(str(error))
 
         producer.produce("kill.in", of_the_house().encode("diagram.Job", body), event.encode(), on_delivery=delivered)
+
+
+@dataclass
+class Flow:
+    """Counts the records of each topic as they come, those of open transactions too: whose turn it is to work."""
+
+    bootstrap: str
+    topics: tuple[str, ...]
+    counts: Counter[str] = field(default_factory=Counter)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        self._thread = threading.Thread(target=self._read, name="flow", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def _read(self) -> None:
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "flow", "enable.auto.commit": False,
+             "isolation.level": "read_uncommitted", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **_CLIENT}
+        )  # fmt: skip
+        found = consumer.list_topics(timeout=30).topics
+        consumer.assign([TopicPartition(topic, p, 0) for topic in self.topics for p in found[topic].partitions])
+        while not self._stop.is_set():
+            for message in consumer.consume(500, 0.02):
+                if message.error() is None:
+                    self.counts[message.topic() or ""] += 1
+        consumer.close()
 
 
 @dataclass

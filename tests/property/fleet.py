@@ -116,9 +116,13 @@ class Process:
 
 
 class Fleet:
-    """Runs a program of random events; `settle` then lets everything finish in peace."""
+    """Runs a program of random events; `settle` then lets everything finish in peace.
 
-    def __init__(self, seed: int) -> None:
+    A process hosts two services, or the first one `alone`.
+    """
+
+    def __init__(self, seed: int, *, alone: bool = False) -> None:
+        self.hosted = 1 if alone else 2
         self.random = Random(seed)  # noqa: S311 - repeatable, not secret
         self.world = MemoryWorld()
         self.world.sleep = self.sleep
@@ -224,7 +228,7 @@ class Fleet:
     def begin(self, slot: int) -> None:
         """Start a process."""
         services = [self.mixed(), self.stage.echo(step="other", concurrency=2)]
-        loop = self.stage.processor(*services, slot=str(slot), cluster=self.cluster, forgive_deaths=True)
+        loop = self.stage.processor(*services[: self.hosted], slot=str(slot), cluster=self.cluster, forgive_deaths=True)
         self.alive.append(Process(loop, by_hand(loop), slot))
 
     def sleep(self, seconds: float) -> None:
@@ -335,9 +339,9 @@ class Fleet:
         named = [CODEC.decode(r.value)[1]["dead"]["letter"] for r in self.world.records(self.stage.topic("runs"))]
         places = [str(record.address) for record in self.world.records(self.stage.topic("dlq"))]
         return {
-            "lost": [str(r.address) for r in inputs if counts[r.address] < 2],
-            "doubled": [str(address) for address, count in counts.items() if count > 2],
-            "letters": [value for value, count in letters.items() if count != 2],
+            "lost": [str(r.address) for r in inputs if counts[r.address] < self.hosted],
+            "doubled": [str(address) for address, count in counts.items() if count > self.hosted],
+            "letters": [value for value, count in letters.items() if count != self.hosted],
             "letters missing": self.garbage - len(letters),
             "events that name no letter": sorted(set(named) ^ set(places)),
             "state that differs": {k: (known.get(k), n) for k, n in fold.items() if n != known.get(k, 0)},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from penstock.runtime import processor
 from property.fleet import Fleet
 
 STEPS = 400
@@ -25,3 +27,16 @@ def test_exactly_once_whatever_happens(seed: int) -> None:
     fleet.settle()
 
     assert {name: found for name, found in fleet.verdict().items() if found} == {}
+
+
+@given(seed=st.integers(min_value=0, max_value=2**32))
+def test_exactly_once_where_the_client_gets_outputs_ahead(seed: int) -> None:
+    """The same, with a service alone in its process, whose outputs travel while its next records are worked on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processor, "_AHEAD", 2)
+        fleet = Fleet(seed, alone=True)
+
+        fleet.run(STEPS)
+        fleet.settle()
+
+        assert {name: found for name, found in fleet.verdict().items() if found} == {}

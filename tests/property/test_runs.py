@@ -7,7 +7,6 @@ from typing import Any
 
 from hypothesis import given
 
-from penstock.contracts.address import Address
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import Effort, of_run, task_done
 from penstock.contracts.records import RunEvent, RunMemory, Terminal
@@ -28,7 +27,7 @@ def event(happening: Happening) -> RunEvent:
     ended, fresh, attempts = happening
     spawned: Any = [{"task": task, "step": "s"} for task in fresh]
     effort = Effort(attempts, attempts / 8)
-    return task_done(AROUND, "s", Address("p.s", 0, 1), 2, spawned, ended=ended, effort=effort)
+    return task_done(AROUND, "s", "p.s[0]@1", 2, spawned, ended=ended, effort=effort)
 
 
 def told(happenings: list[Happening]) -> list[RunMemory]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.testing.cases import Unusable, read
+from penstock.errors import Misuse
+from penstock.testing.cases import read
 from penstock.testing.codes import CODES
 from penstock.testing.production import Production
 from penstock.topology.codes import CODES as OF_A_TOPOLOGY
@@ -32,7 +33,7 @@ def test_each_mistake_has_its_code_and_place(path: Path) -> None:
     of = re.search(r"of (\w+):", header)
     assert of is not None
 
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(Misuse) as caught:
         read(path, production(of[1]))
 
     found = [(m.code, m.place.line, m.place.column) for m in (caught.value, *caught.value.others) if m.place]
@@ -50,7 +51,7 @@ def test_every_code_has_a_file_that_shows_it() -> None:
 
 def test_a_near_miss_is_named() -> None:
     """What is nearly right is answered with what was probably meant."""
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(Misuse) as caught:
         read(ROOT / "tests" / "broken_cases" / "stub-of-nobody.test.yaml", production("triage"))
 
     fixes = [mistake.fix for mistake in (caught.value, *caught.value.others)]
@@ -60,7 +61,7 @@ def test_a_near_miss_is_named() -> None:
 
 def test_a_topology_without_cases_is_told() -> None:
     """Where there is no file beside a topology, the mistake names the one that is missing."""
-    with pytest.raises(Unusable, match="E150") as caught:
+    with pytest.raises(Misuse, match="E150") as caught:
         read(ROOT / "topology" / "nowhere.test.yaml", production("diagram"))
 
     assert "nowhere.test.yaml" in caught.value.what

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from penstock.contracts.address import Address
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import task_done
 from penstock.supervisor.ladder import Ask, End, Fall, Missing, ask_name, fall_name, fate, next_rung
@@ -96,6 +95,6 @@ def test_the_ladder_ends() -> None:
 def test_after_the_deadline_everything_has_expired(outcome: str, at: int, died_of: str) -> None:
     """By the time of the step that says so; a doubt stays a doubt."""
     around = Envelope("r", "e", "t", "", "s", 1, 0, "p.s[0]@1", "d", 10)
-    event = task_done(around, "s", Address("p.s", 0, 1), at, [], outcome=outcome)
+    event = task_done(around, "s", "p.s[0]@1", at, [], outcome=outcome)
 
     assert fate(event, 10) == died_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -65,11 +64,8 @@ def test_refuses_too_many_steps() -> None:
 
 
 def test_a_page_of_brackets_is_refused_at_once() -> None:
-    """What crashes other readers after seconds is refused at the fifty-first bracket."""
-    began = time.perf_counter()
-
+    """What crashes other readers is refused at the fifty-first bracket."""
     assert refused(b"[" * 200_000) == [("E020", 1, 51)]
-    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize("name", ["ingress", "supervisor"])

@@ -72,6 +72,26 @@ def test_mermaid_has_every_edge(bank: Plan) -> None:
     assert len([line for line in lines if "-->" in line]) == 9  # one from ingress, eight between steps
 
 
+def test_a_name_that_is_a_word_of_mermaid() -> None:
+    """Steps called `end` or `b-` are drawn under another id, and labelled with their names."""
+    text = DIAGRAM.read_text(encoding="utf-8").replace("results", "end").replace("[check, b]", "[check, b-]")
+    data = text.replace("  b:\n", "  b-:\n").encode()
+    plan = compile_topology(data, "odd.yaml", load(ROOT / "schemas" / "avro"), resolve)
+
+    lines = render.mermaid(plan).splitlines()
+
+    assert '  step_end[("end")]' in lines
+    assert "  decide -->|diagram.Result| step_end" in lines
+    assert "  step_b_ -->|diagram.Second| decide" in lines
+
+
+def test_check_draws_for_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --mermaid the answer is the chart, to be put into a page as it is."""
+    assert main(["check", str(DIAGRAM), "--mermaid"]) == 0
+
+    assert capsys.readouterr().out == render.mermaid(compile_file(DIAGRAM))
+
+
 def test_check_answers_with_one_document() -> None:
     """With --json the answer is one document with steps, edges and the worst case with its terms."""
     answer = CliRunner().invoke(check, [str(DIAGRAM), "--json"], catch_exceptions=False)
@@ -98,7 +118,7 @@ def test_check_shows_all_mistakes_and_fails(capsys: pytest.CaptureFixture[str]) 
 
 def test_check_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there is a mistake like any other."""
-    assert main(["check", "nowhere/at-all.yaml"]) == 1
+    assert main(["check", "nowhere/at-all.yaml"]) == 2
     assert "E001" in capsys.readouterr().err
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from penstock import Reason
-from penstock.contracts.address import Address
 from penstock.contracts.answers import MOST_REASONS
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.events import ONE, Effort, of_run, task_done
@@ -27,7 +26,7 @@ def started(*tasks: str) -> RunMemory:
 def done(ended: list[str], spawned: list[str], effort: Effort = ONE) -> RunEvent:
     """Tasks ended, and others began."""
     begun: Any = [{"task": task, "step": "s"} for task in spawned]
-    return task_done(AROUND, "s", Address("p.s", 0, 1), 2, begun, ended=ended, effort=effort)
+    return task_done(AROUND, "s", "p.s[0]@1", 2, begun, ended=ended, effort=effort)
 
 
 def names(memory: RunMemory) -> list[str]:

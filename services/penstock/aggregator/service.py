@@ -168,10 +168,11 @@ class _Table:
 
     def _emit(self, state: JoinState, record: Record, around: Envelope, merged: Merged, now: int) -> Done:
         value, payload = payload_of(self._kit.codec, self._aggregator.writes, merged.value)
-        sends, spawned = forward(self._routes, around, record.address, payload, value)
+        address = str(record.address)
+        sends, spawned = forward(self._routes, around, address, payload, value)
         self._kit.metrics.attempt(self._aggregator.name, "ok", 0.0)
         event = task_done(
-            around, self._aggregator.name, record.address, now, spawned, ended=_tasks(state),
+            around, self._aggregator.name, address, now, spawned, ended=_tasks(state),
             outcome="dissent" if merged.dissent is True else "agreed", sha256=digest(payload),
         )  # fmt: skip
         return Done(sends, event)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from penstock.aggregator import service as aggregators
 from penstock.contracts.topics import INGRESS, SUPERVISOR
 from penstock.effects import service as effect_hands
-from penstock.errors import Mistake
+from penstock.errors import Misuse
 from penstock.ingress import service as doors
 from penstock.runtime.kit import Kit
 from penstock.runtime.service import Service
@@ -32,12 +32,12 @@ def all_steps(plan: Plan) -> tuple[str, ...]:
 
 
 def services(plan: Plan, names: tuple[str, ...], kit: Kit) -> list[Service]:
-    """Services for these steps. Mistake E330 for a step that is not in the plan."""
+    """Services for these steps. Misuse E330 for a step that is not in the plan."""
     known = all_steps(plan)
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean “{near[0]}”?" if near else f"steps are: {', '.join(known)}"
-            raise Mistake("E330", f"{plan.pipeline} has no step “{name}” to run", fix=hint)
+            raise Misuse("E330", f"{plan.pipeline} has no step “{name}” to run", fix=hint)
     special = {INGRESS: doors.build, SUPERVISOR: overseers.build}
     return [(special.get(name) or _ROOMS[plan.steps[name].kind])(plan, name, kit) for name in names]

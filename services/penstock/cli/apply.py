@@ -19,25 +19,32 @@ from penstock.runtime.kafka.admin import KafkaAdmin
 @click.option("--partitions", type=click.IntRange(1, 10_000), default=4, show_default=True, help="Of every topic.")
 @click.option("--replication", type=click.IntRange(1, 9), default=1, show_default=True, help="Copies of every topic.")
 @click.option("--from-end", is_flag=True, help="A new pipeline skips what already lies in its ingress topic.")
+@click.option("--alter", is_flag=True, help="Set right what differs in the settings of topics that are there.")
 @connection.options
 @click.pass_obj
 def apply(
-    flags: Flags, file: Path, partitions: int, replication: int, connection: dict[str, str], *, from_end: bool
+    flags: Flags,
+    file: Path,
+    partitions: int,
+    replication: int,
+    connection: dict[str, str],
+    *,
+    from_end: bool,
+    alter: bool,
 ) -> None:
     """Create the topics of FILE and the first offsets of its groups, where they are missing.
 
     Nothing is deleted or shrunk; a second call changes nothing.
     """
     plan = compile_file(file)
-    changes = match(plan, KafkaAdmin(connection), partitions, replication, from_end=from_end)
+    changes = match(plan, KafkaAdmin(connection), partitions, replication, from_end=from_end, alter=alter)
     if flags.json:
         rows = [{"kind": change.kind, "name": change.name, "detail": change.detail} for change in changes]
         click.echo(json.dumps({"kind": "Applied", "version": 1, "plan": plan.digest, "changes": rows}))
         return
+    wide = max((len(change.name) for change in changes), default=0)
     for change in changes:
-        click.echo(f"  + {change.kind:<6} {change.name:<40} {change.detail}")
-    click.echo(
-        f"{plan.pipeline} {plan.digest}: {len(changes)} added"
-        if changes
-        else f"{plan.pipeline} {plan.digest}: nothing to do"
-    )
+        click.echo(f"  {change.sign} {change.kind:<6}  {change.name:<{wide}}  {change.detail}")
+    new = sum(change.sign == "+" for change in changes)
+    done = ", ".join(f"{count} {what}" for count, what in ((new, "added"), (len(changes) - new, "changed")) if count)
+    click.echo(f"{plan.pipeline} {plan.digest}: {done or 'nothing to do'}")

@@ -16,10 +16,14 @@ from penstock.topology.plan import Output, Plan, Step, Worker
 @click.command(short_help="Check a topology file and show its worst case.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
-def check(file: Path, *, as_json: bool) -> None:
+@click.option("--mermaid", is_flag=True, help="Answer with the graph as a Mermaid flowchart, for a page.")
+def check(file: Path, *, as_json: bool, mermaid: bool) -> None:
     """Check FILE: print its graph, the contracts on the edges and the worst case of one run."""
     plan = compile_file(file)
-    click.echo(json.dumps(document(plan, file), ensure_ascii=False) if as_json else render.page(plan))
+    if as_json:
+        click.echo(json.dumps(document(plan, file), ensure_ascii=False))
+    else:
+        click.echo(render.mermaid(plan).rstrip() if mermaid else render.page(plan))
 
 
 def document(plan: Plan, file: Path) -> dict[str, object]:

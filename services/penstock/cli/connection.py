@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from penstock.errors import Mistake, Place
+from penstock.errors import Misuse, Place
 
 DEFAULT = "127.0.0.1:9092"
 _PREFIX = "PENSTOCK_KAFKA_"
 _SERVERS = "bootstrap.servers"
+_SHOWN = 80
 
 # What a person may set: nothing that loads code, turns verification off or sends a token to an address.
 ALLOWED = frozenset({
@@ -24,10 +26,22 @@ ALLOWED = frozenset({
     "fetch.wait.max.ms", "fetch.max.bytes", "queued.max.messages.kbytes", "compression.type", "linger.ms",
     "broker.address.family", "message.max.bytes",
 })  # fmt: skip
-_CONSUMER_ONLY = frozenset({"group.protocol", "session.timeout.ms", "max.poll.interval.ms", "fetch.wait.max.ms",
-                            "fetch.max.bytes", "queued.max.messages.kbytes"})  # fmt: skip
-_PRODUCER_ONLY = frozenset({"compression.type", "linger.ms"})
 SECRET = frozenset({"sasl.password", "ssl.key.password"})
+_ELSEWHERE = {  # what people bring along from Java's clients
+    "sasl.jaas.config": "set sasl.mechanism, sasl.username and sasl.password instead",
+    "ssl.truststore.location": "export the CA as PEM (`keytool -exportcert -rfc -keystore FILE -alias NAME`) and set "
+    "ssl.ca.location",
+    "ssl.keystore.location": "export certificate and key as PEM and set ssl.certificate.location and ssl.key.location",
+    "enable.ssl.certificate.verification": "set ssl.ca.location to the PEM of the CA that signed the brokers' names",
+}
+_MECHANISMS = "sasl.mechanism=SCRAM-SHA-512 (others here: PLAIN, SCRAM-SHA-256)"
+
+
+class Setting(NamedTuple):
+    """A property's value and where it was set."""
+
+    value: str
+    place: Place
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +58,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         rest["connection"] = read(servers, properties, config, os.environ)
         return context.invoke(command, **rest)
 
-    with_connection.__doc__ = command.__doc__
+    with_connection.__name__, with_connection.__doc__ = command.__name__, command.__doc__
     with_connection.__click_params__ = [  # type: ignore[attr-defined]  # click keeps a function's options there
         *getattr(command, "__click_params__", []), *getattr(with_connection, "__click_params__", []),
     ]  # fmt: skip
@@ -54,55 +68,75 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 def read(
     servers: str | None, properties: tuple[str, ...], file: str | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """The connection's properties. Mistake E320 to E323 for what is no property, not allowed or not readable."""
-    settings: dict[str, str] = {_SERVERS: DEFAULT}
-    user = Path(environment.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "penstock/client.properties"
-    for path in (user, Path("client.properties"), Path(file) if file else None):
-        if path is not None and (path.is_file() or str(path) == file):
-            settings.update(_of_file(path))
-    settings.update(_of_environment(environment))
-    for text in properties:
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise Mistake(
-                "E320", f"“{text}” is no property", why="-X takes KEY=VALUE", fix="write -X security.protocol=SSL"
-            )
-        settings[_allowed(name.strip(), Place("-X", source="flag"))] = value.strip()
+    """The connection's properties.
+
+    Misuse E320 to E324 for what is no property, cannot be read, is not allowed, is no address or is not taken.
+    """
+    found: dict[str, Setting] = {_SERVERS: Setting(DEFAULT, Place("the default"))}
+    for path in _files(file, environment):
+        found |= _of_file(path)
+    found |= _of_environment(environment)
+    found |= _of_flags(properties)
     if servers:
-        settings[_SERVERS] = servers
-    _check_servers(settings[_SERVERS])
+        found[_SERVERS] = Setting(servers, Place("-b"))
+    _check_servers(found[_SERVERS])
+    settings = {name: setting.value for name, setting in found.items()}
+    if len(settings) > 1:
+        _try(settings, found)
     return settings
 
 
-def _of_file(path: Path) -> dict[str, str]:
+def _files(given: str | None, environment: Mapping[str, str]) -> Iterator[Path]:
+    """The user's, the project's and the given one: the first two where they are there."""
+    own = [Path("client.properties")]
+    with suppress(RuntimeError):  # no home
+        own.insert(0, Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "penstock" / own[0])
+    yield from (path for path in own if path.is_file())
+    if given:
+        yield Path(given)
+
+
+def _of_file(path: Path) -> dict[str, Setting]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Mistake("E321", f"cannot read the properties file {path}", why=str(error),
-                      fix="name a readable text file", place=Place(str(path))) from error  # fmt: skip
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise Misuse("E321", f"cannot read the properties file {path}", why, "name a readable text file",
+                     Place(str(path))) from error  # fmt: skip
     found = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()
-        if not text or text.startswith(("#", "!")):
-            continue
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise Mistake("E320", f"“{text[:40]}” is no property", why="a line is KEY=VALUE", fix="write it so",
-                          place=Place(str(path), number, 1))  # fmt: skip
-        found[_allowed(name.strip(), Place(str(path), number, 1))] = value.strip()
+        if text and not text.startswith(("#", "!")):
+            place = Place(str(path), number, line.index(text[0]) + 1)
+            name, separator, value = text.partition("=")
+            if not separator:
+                raise Misuse("E320", f"“{text[:_SHOWN]}” is no property", "a line is KEY=VALUE", "write it so", place)
+            found[_allowed(name.strip(), place)] = Setting(value.strip(), place)
     return found
 
 
-def _of_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def _of_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
     found = {}
     for variable, value in environment.items():
         if not variable.startswith(_PREFIX):
             continue
         name = variable.removeprefix(_PREFIX)
+        place = Place(f"{variable} (environment)")
         text = value
         if name.endswith("_FILE") and _property(name.removesuffix("_FILE")) in SECRET:
-            name, text = name.removesuffix("_FILE"), _secret(variable, Path(value))
-        found[_allowed(_property(name), Place(variable, source="environment"))] = text
+            name, text = name.removesuffix("_FILE"), _secret(Path(value), place)
+        found[_allowed(_property(name), place)] = Setting(text, place)
+    return found
+
+
+def _of_flags(properties: tuple[str, ...]) -> dict[str, Setting]:
+    found = {}
+    for text in properties:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise Misuse("E320", f"“{text[:_SHOWN]}” is no property", "-X takes KEY=VALUE",
+                         "write for example -X security.protocol=SSL", Place("-X"))  # fmt: skip
+        found[_allowed(name.strip(), Place("-X"))] = Setting(value.strip(), Place("-X"))
     return found
 
 
@@ -110,12 +144,12 @@ def _property(name: str) -> str:
     return name.lower().replace("_", ".")
 
 
-def _secret(variable: str, path: Path) -> str:
+def _secret(path: Path, place: Place) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Mistake("E321", f"cannot read the secret file {path}", why=str(error), fix="mount it, or change the path",
-                      place=Place(variable, source="environment")) from error  # fmt: skip
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse("E321", f"cannot read the secret file {path}", str(error), "mount it, or change the path",
+                     place) from error  # fmt: skip
 
 
 def _allowed(name: str, place: Place) -> str:
@@ -124,12 +158,33 @@ def _allowed(name: str, place: Place) -> str:
     near = get_close_matches(name, ALLOWED, n=1)
     hint = f"did you mean “{near[0]}”?" if near else f"allowed are: {', '.join(sorted(ALLOWED))}"
     why = "it is unknown, or it could load code, turn a check off or undo what exactly-once needs"
-    raise Mistake("E322", f"the client property “{name[:80]}” is not allowed here", why, hint, place)
+    raise Misuse("E322", f"the client property “{name[:_SHOWN]}” is not allowed here", why,
+                 _ELSEWHERE.get(name, hint), place)  # fmt: skip
 
 
-def _check_servers(text: str) -> None:
-    for server in text.split(","):
+def _check_servers(setting: Setting) -> None:
+    for server in setting.value.split(","):
         host, separator, port = server.strip().rpartition(":")
-        if not (separator and host and port.isdigit() and 0 < int(port) < 65_536) or "//" in host:  # noqa: PLR2004 - TCP
-            raise Mistake("E323", f"“{server[:80]}” is no broker address", why="expected HOST:PORT",
-                          fix="write it like kafka-1.example:9092")  # fmt: skip
+        sound = separator and host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536  # noqa: PLR2004 - TCP
+        if not sound or "/" in host or " " in host:
+            raise Misuse("E323", f"“{server[:_SHOWN]}” is no broker address", "expected HOST:PORT",
+                         "write it like kafka-1.example:9092", setting.place)  # fmt: skip
+
+
+def _try(settings: Mapping[str, str], found: Mapping[str, Setting]) -> None:
+    """Let the client look at them, and find the one it does not take; its own name for it may be another."""
+    from penstock.runtime.kafka import trial  # noqa: PLC0415 - loads the client, and only somebody with properties waits
+
+    why = trial.refusal(settings)
+    if not why:
+        return
+    unfit = (name for name in settings if "configuration property" in trial.refusal({name: settings[name]}))
+    named = (name for name in settings if why.startswith(f"{name} failed"))  # a file it cannot load
+    if name := next(unfit, "") or next(named, ""):
+        raise Misuse("E324", f"the client does not take the property “{name}”", why, "correct or remove it",
+                     found[name].place)  # fmt: skip
+    no_mechanism = "GSSAPI" in why  # the client's default, and not in it
+    why = "no sasl.mechanism is set, and there is no default for it" if no_mechanism else why
+    raise Misuse("E324", "the client properties do not go together", why,
+                 f"set {_MECHANISMS}" if no_mechanism else "complete them",
+                 found.get("security.protocol", found[_SERVERS]).place)  # fmt: skip

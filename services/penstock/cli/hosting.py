@@ -13,10 +13,12 @@ from typing import TextIO
 
 from penstock.assembly.plans import resolve
 from penstock.assembly.services import all_steps, services
+from penstock.cli.cluster import lacks
 from penstock.cli.flags import read_settings
 from penstock.contracts import schemas
 from penstock.contracts.address import Address
 from penstock.errors import Mistake
+from penstock.provision import places
 from penstock.runtime import logs
 from penstock.runtime.codec import Codec
 from penstock.runtime.host import Host, Hosting
@@ -54,11 +56,13 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
     kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings))
+    hosted = services(plan, names, kit)
     hosting = Hosting(
-        identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port
-    )
+        identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port,
+        lacks(hosted, connection),
+    )  # fmt: skip
     log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
-    return Host(services(plan, names, kit), cluster, codec, hosting, metrics=metrics, log=log)
+    return Host(hosted, cluster, codec, hosting, metrics=metrics, log=log)
 
 
 def kit_for(
@@ -84,15 +88,24 @@ _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as th
 
 def _free_slot(pipeline: str, unit: str, environment: Mapping[str, str]) -> int:
     """The first number no other process on this machine holds: it makes the transactional id, which must be ours."""
-    folder = Path(environment.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "penstock" / "slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    for slot in range(_MOST_SLOTS):
-        lock = (folder / f"{pipeline}.{unit}.{slot}").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        _HELD.append(lock)
-        return slot
+    try:
+        folder = places.state(environment) / "slots"
+        folder.mkdir(parents=True, exist_ok=True)
+        for slot in range(_MOST_SLOTS):
+            if _held(folder / f"{pipeline}.{unit}.{slot}"):
+                return slot
+    except OSError as error:
+        raise Mistake("E332", "cannot find out which slots are free", why=str(error),
+                      fix="name this process's own with --slot, or set XDG_STATE_HOME") from error  # fmt: skip
     raise Mistake("E332", f"no free slot for {pipeline}.{unit}", fix="give one with --slot")
+
+
+def _held(path: Path) -> bool:
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    _HELD.append(lock)
+    return True

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock.assembly.plans import compile_file
-from penstock.cli import connection
+from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
 from penstock.cli.group import Suggesting
 from penstock.contracts import schemas
 from penstock.contracts.records import Offer, Review
+from penstock.contracts.topics import Topics
 from penstock.escalation.desk import decide, find, open_reviews
 from penstock.escalation.inbox import Inbox
 from penstock.runtime.codec import Codec
@@ -56,7 +57,7 @@ def list_(flags: Flags, file: Path, connection: dict[str, str]) -> None:
         table.add_column(name, overflow="fold" if name == "why" else "ellipsis")
     now = time.time()
     for review in found:
-        why = "; ".join(reason["message"] or reason["code"] for reason in review["reasons"][:2])
+        why = "; ".join(": ".join(filter(None, (r["code"], r["message"]))) for r in review["reasons"][:2])
         table.add_row(review["review"], review["event"], review["step"], why, _left(review["expires"] / 1000 - now))
     Console().print(table)
 
@@ -125,6 +126,8 @@ def _decide(
 def _inbox(file: Path, connection: Mapping[str, str]) -> tuple[Inbox, Codec]:
     plan = compile_file(file)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
+    topics = Topics(plan.pipeline)
+    cluster.prepared(connection, topics.reviews, topics.decisions, topics.runs)
     return Inbox(plan.pipeline, KafkaCluster(connection), codec, time.time), codec
 
 

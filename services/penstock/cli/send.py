@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from penstock.assembly.plans import compile_file
-from penstock.cli import connection
+from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
+from penstock.cli.lines import lines
 from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
-from penstock.errors import Mistake, Place
-from penstock.ingress.entries import entries
+from penstock.errors import Unreached
+from penstock.ingress.entries import Entry, entries
 from penstock.runtime.codec import Codec
 from penstock.runtime.kafka.feed import KafkaFeed
 
@@ -33,33 +34,37 @@ def send(flags: Flags, file: Path, data: Path | None, connection: dict[str, str]
     """
     plan = compile_file(file)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
-    feed = None if dry_run else KafkaFeed(connection)
     topic = Topics(plan.pipeline).intake
+    found = entries(lines(data), plan.ingress, codec, str(data or "standard input"))
+    if dry_run:
+        checked, sent = sum(1 for _ in found), 0
+    else:
+        cluster.prepared(connection, topic)
+        checked, sent = _sent(found, KafkaFeed(connection), topic)
+    if flags.json:
+        click.echo(json.dumps({"kind": "Sent", "version": 1, "topic": topic, "checked": checked, "sent": sent}))
+    elif dry_run:
+        click.echo(f"{_events(checked)} {'fits' if checked == 1 else 'fit'} {plan.ingress.contract}; none was sent")
+    else:
+        click.echo(f"{_events(sent)} sent to {topic}", err=True)
+
+
+def _sent(found: Iterable[Entry], feed: KafkaFeed, topic: str) -> tuple[int, int]:
+    """How many were there, and how many the broker has; where it ends early, that number is told before the reason."""
     count = 0
     try:
-        for entry in entries(_lines(data), plan.ingress, codec, str(data or "standard input")):
-            if feed is not None:
-                feed.send(topic, entry.key, entry.value)
+        for entry in found:
+            feed.send(topic, entry.key, entry.value)
             count += 1
-    finally:
-        if feed is not None:
+        feed.flush()
+    except BaseException:
+        with suppress(Unreached):
             feed.flush()
-            if not flags.json:
-                click.echo(f"{feed.acknowledged} events sent to {topic}", err=True)
-    if flags.json:
-        sent = feed.acknowledged if feed else 0
-        click.echo(json.dumps({"kind": "Sent", "version": 1, "topic": topic, "checked": count, "sent": sent}))
-    elif dry_run:
-        click.echo(f"{count} events fit {plan.ingress.contract}; none was sent")
+        if feed.acknowledged:
+            click.echo(f"{_events(feed.acknowledged)} sent to {topic} before it ended", err=True)
+        raise
+    return count, feed.acknowledged
 
 
-def _lines(data: Path | None) -> Iterator[str]:
-    if data is None:
-        yield from sys.stdin
-        return
-    try:
-        with data.open(encoding="utf-8") as lines:
-            yield from lines
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake("E343", f"cannot read {data}", why=str(error), fix="name a readable file of JSON lines",
-                      place=Place(str(data))) from error  # fmt: skip
+def _events(count: int) -> str:
+    return f"{count:,} event{'s' * (count != 1)}"

@@ -13,7 +13,7 @@ import click
 
 from penstock.cli import render
 from penstock.cli.flags import Flags, read_settings
-from penstock.errors import Place
+from penstock.errors import Misuse, Place
 from penstock.testing import cases
 from penstock.testing.compare import Difference
 from penstock.testing.play import Result, play
@@ -62,7 +62,7 @@ def _chosen(script: Script, names: Sequence[str], path: Path) -> list[Case]:
     for name in names:
         if not any(name.lower() in case.name.lower() for case in script.cases):
             fix = nearest(name, [case.name for case in script.cases], "`penstock test` without -k names them all")
-            raise cases.Unusable("E164", f"no case has “{name}” in its name", fix=fix, place=Place(str(path)))
+            raise Misuse("E164", f"no case has “{name}” in its name", fix=fix, place=Place(str(path)))
     return [case for case in script.cases if not names or any(name.lower() in case.name.lower() for name in names)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from penstock.contracts.address import Address
 from penstock.contracts.answers import Reason
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import Dead, EventKind, Ruling, RunEvent, Spawned, reason_records
@@ -23,7 +22,7 @@ ONE = Effort()
 def task_done(  # noqa: PLR0913 - an event is what it is
     around: Envelope,
     step: str,
-    address: Address,
+    address: str,
     now: int,
     spawned: list[Spawned],
     *,
@@ -46,7 +45,7 @@ def task_done(  # noqa: PLR0913 - an event is what it is
         "at": now,
         "deadline": around.deadline,
         "plan": around.digest,
-        "input": str(address),
+        "input": address,
         "ended": [around.task] if ended is None else ended,
         "spawned": spawned,
         "cost_usd": effort.cost_usd,

@@ -153,7 +153,7 @@ class _Hand:
 
     def _done(self, order: _Order, outcome: str, effort: Effort, now: int) -> Done:
         event = task_done(
-            order.around, self._effect.name, order.record.address, now, [], effort=effort, outcome=outcome,
+            order.around, self._effect.name, str(order.record.address), now, [], effort=effort, outcome=outcome,
             sha256=order.sha256,
         )  # fmt: skip
         return Done((), event)

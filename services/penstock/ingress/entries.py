@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 from penstock.errors import Mistake, Place, Poison
 from penstock.ingress.admission import event_id
 from penstock.runtime.codec import Codec
 from penstock.topology.plan import Ingress
+
+_SHOWN = 2_000  # characters of a line that a mistake shows a part of
 
 
 class Entry(NamedTuple):
@@ -28,15 +31,18 @@ def entries(lines: Iterable[str], ingress: Ingress, codec: Codec, source: str) -
     known = set(codec.fields(ingress.contract))
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _entry(line, ingress, codec, known, Place(source, number, 1))
+            yield _entry(line, ingress, codec, known, Place(source, number, 1, line.rstrip("\r\n")[:_SHOWN]))
 
 
 def _entry(line: str, ingress: Ingress, codec: Codec, known: set[str], place: Place) -> Entry:
     try:
         value = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Mistake("E340", "a line is not JSON", why=str(error)[:200], fix="write one JSON object a line",
-                      place=place) from error  # fmt: skip
+    except json.JSONDecodeError as error:
+        raise _no_json(error.msg, replace(place, column=error.colno)) from error
+    except RecursionError as error:
+        raise _no_json("it is nested too deeply", place) from error
+    except ValueError as error:
+        raise _no_json(str(error).partition(";")[0], place) from error
     if not isinstance(value, dict):
         raise Mistake("E340", "a line is not a JSON object", fix="write {…}, one a line", place=place)
     if unknown := sorted(set(value) - known):
@@ -50,6 +56,10 @@ def _entry(line: str, ingress: Ingress, codec: Codec, known: set[str], place: Pl
         raise Mistake(code, f"a line does not fit {ingress.contract}", why=str(poison), fix="correct the line",
                       place=place) from poison  # fmt: skip
     return Entry(identifier.encode(), data, identifier)
+
+
+def _no_json(why: str, place: Place) -> Mistake:
+    return Mistake("E340", "a line is not JSON", why=why[:200], fix="write one JSON object a line", place=place)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

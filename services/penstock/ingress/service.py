@@ -78,16 +78,16 @@ class _Door:
 
     def _start(self, message: Message, view: View, identifier: str, memory: EventMemory) -> Done:
         self._kit.metrics.event("started")
-        address = message.record.address
-        run = run_id(self._plan.pipeline, str(address))
+        address = str(message.record.address)
+        run = run_id(self._plan.pipeline, address)
         deadline = view.now + self._plan.limits.deadline_ms
         self._forget(view.state, view.now - self._plan.ingress.remember_ms)
         view.state.put(identifier, EventMemory(sha256=memory["sha256"], run=run, at=view.now))
-        around = Envelope(run, identifier, "", "", INGRESS, 1, 0, str(address), self._plan.digest, deadline)
+        around = Envelope(run, identifier, "", "", INGRESS, 1, 0, address, self._plan.digest, deadline)
         sends, spawned = forward(self._routes, around, address, message.record.value or b"", message.value)
         event = of_run(
             "run_started", run, identifier, view.now, step=INGRESS, deadline=deadline, plan=self._plan.digest,
-            address=str(address), spawned=spawned,
+            address=address, spawned=spawned,
         )  # fmt: skip
         return Done(sends, event)
 

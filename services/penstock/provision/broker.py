@@ -35,7 +35,7 @@ class Broker:
     """Kafka on 127.0.0.1, with its data in a directory that outlives it; it dies with this process at the latest.
 
     Port 0 takes the directory's last port if it is free, else any free one; `bootstrap` is settled from the
-    beginning and stays. `start` returns when clients can connect; mistakes have the codes E201 to E213.
+    beginning and stays. `start` returns when clients can connect; mistakes have the codes E201 to E216.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from penstock.provision import disk
 from penstock.provision.ports import HOST
 from penstock.provision.process import Process
 
@@ -73,8 +74,10 @@ class Home:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Held while the directory's broker is started, stopped or reset: one at a time."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
+        with disk.words(self.root, 0):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / ".lock").open("w")
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

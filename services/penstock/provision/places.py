@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from penstock.errors import Mistake
+
 KAFKA = "4.4.0"
 
 
@@ -15,12 +17,20 @@ def jars(environment: Mapping[str, str]) -> Path:
 
 def broker(environment: Mapping[str, str]) -> Path:
     """The directory of the broker that `penstock broker start` runs."""
-    return _xdg(environment, "XDG_STATE_HOME", ".local/state") / "broker"
+    return state(environment) / "broker"
+
+
+def state(environment: Mapping[str, str]) -> Path:
+    """What outlives a command."""
+    return _xdg(environment, "XDG_STATE_HOME", ".local/state")
 
 
 def _xdg(environment: Mapping[str, str], name: str, fallback: str) -> Path:
     given = environment.get(name, "")
-    root = (
-        Path(given) if given.startswith("/") else Path.home() / fallback
-    )  # the specification: a relative one is ignored
-    return root / "penstock"
+    if given.startswith("/"):  # the specification: a relative one is ignored
+        return Path(given) / "penstock"
+    try:
+        return Path.home() / fallback / "penstock"
+    except RuntimeError as error:
+        raise Mistake("E216", "this user has no home directory", why=str(error),
+                      fix=f"set {name} to a directory that may be written") from error  # fmt: skip

@@ -41,8 +41,7 @@ def at_once(call: Callable[..., Any], *arguments: Any) -> Tried:
         return Tried(None, error)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a task: an answer (`failed` is None), or the reasons why there is none."""
 
     answer: Any

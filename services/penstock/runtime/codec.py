@@ -87,6 +87,10 @@ class Codec:
             raise Poison("undecodable", f"{len(data) - source.tell()} bytes left over after a {name}")
         return name, value  # type: ignore[return-value]  # every contract is a record, so every value is a dict
 
+    def head(self, contract: str) -> bytes:
+        """The bytes in front of every value that say which contract it is under."""
+        return self._writers[contract][0]
+
     def fields(self, contract: str) -> tuple[str, ...]:
         """The field names of a contract, in their order."""
         return tuple(self._schemas.fields(contract))

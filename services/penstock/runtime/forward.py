@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.contracts.address import Address
-from penstock.contracts.envelope import Envelope
+from penstock.contracts.envelope import HEADER, Envelope
 from penstock.contracts.identity import task_id
 from penstock.contracts.records import Spawned
 from penstock.contracts.routes import Outlet, Routes
 from penstock.errors import Poison
 from penstock.runtime.ports import BY_KEY, Headers
-from penstock.runtime.service import Send
+from penstock.runtime.service import SAME, Send
 
 
 def forward(
-    routes: Routes, around: Envelope, address: Address, payload: bytes, value: Mapping[str, Any]
+    routes: Routes, around: Envelope, address: str, payload: bytes, value: Mapping[str, Any]
 ) -> tuple[list[Send], list[Spawned]]:
     """Records for every successor of a step that answered `around`'s message, and the tasks they begin.
 
@@ -25,15 +24,13 @@ def forward(
     """
     run, item, turn = around.run, around.item, around.round
     key = run.encode()
-    where = str(address)
+    header = around.heir(routes.source, address)
     sends: list[Send] = []
     spawned: list[Spawned] = []
-    for step, topic, branch in ((r.step, r.topic, r.branch) for r in routes.steps):
+    for route in routes.steps:
+        step, branch = route.step, route.branch
         task = task_id(run, step, item, 0 if branch else turn, branch)
-        envelope = Envelope(
-            run, around.event, task, item, routes.source, 1, turn, where, around.digest, around.deadline
-        )
-        sends.append(Send(topic, key, payload, "", envelope))
+        sends.append(Send(route.topic, key, payload, "", None, SAME, [(HEADER, header(task))]))
         spawned.append({"task": task, "step": step})
     for outlet in routes.outlets:
         business = value.get(outlet.key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,18 +17,25 @@ from penstock.runtime.codec import Codec
 from penstock.runtime.health import Health
 from penstock.runtime.logs import Log
 from penstock.runtime.metrics import Metrics
-from penstock.runtime.ports import Cluster
+from penstock.runtime.ports import Clock, Cluster
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Service
 from penstock.runtime.watchdog import Heart, watch
 
 _TICK = 0.2
+_SWITCH = 0.001  # s; after each of its calls the client waits so long for the interpreter while handlers are busy
+_LOOK = 1.0  # s between looks at what is lacking
+_SAY_AGAIN = 30.0  # s after which the same want is told again
+_FAREWELL = 5.0  # s that committing and leaving may take when the drain is over
 _STALE = 60.0  # s without a heartbeat after which /livez fails
 
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """How services are hosted: `unit` and `slot` make the transactional id; times in seconds."""
+    """How services are hosted: `unit` and `slot` make the transactional id; times in seconds.
+
+    `lacks` says what has to be there before they can begin; it is asked until it answers with an empty text.
+    """
 
     transactional_id: str
     interval: float = 0.02
@@ -34,6 +43,21 @@ class Hosting:
     forgive_deaths: bool = False
     health_host: str = "127.0.0.1"
     health_port: int | None = None
+    lacks: Callable[[], str] = lambda: ""
+
+
+class _Mortal(Heart):
+    """A heart that ends its loop at the first beat after the time is over: a loop that waits for a broker beats too."""
+
+    def __init__(self, clock: Clock, over: Callable[[], bool]) -> None:
+        super().__init__(clock)
+        self._over = over
+
+    def beat(self) -> None:
+        """Live on, or end."""
+        super().beat()
+        if self._over():
+            raise Fatal("left without an answer from the broker; what was in flight is done again by the next process")
 
 
 class Host:
@@ -55,11 +79,13 @@ class Host:
         self._hosting = hosting
         self._metrics = metrics
         self._log = log
+        self._lacking = "starting"
         self._stop = threading.Event()
+        self._leave_by = math.inf
         self._prepared = False
         self._processor: Processor | None = None
         self._failure: BaseException | None = None
-        self._heart = Heart(time.time)
+        self._heart = _Mortal(time.time, lambda: time.time() > self._leave_by)
 
     def run(self, ready: Callable[[], None] | None = None) -> None:
         """Host until SIGTERM or SIGINT, or until every service has halted; raises what ended the loop.
@@ -73,7 +99,7 @@ class Host:
         thread = threading.Thread(target=self._work, name="loop", daemon=True)
         thread.start()
         told = ready is None
-        while thread.is_alive():
+        while thread.is_alive() and not (self._stop.is_set() and not self._prepared):
             thread.join(_TICK)
             if self._prepared:  # loading a model may take its time
                 watch(self._heart)
@@ -95,6 +121,8 @@ class Host:
             self._log.warning("stopping at once", signal=signal.Signals(number).name)
             raise SystemExit(128 + number)
         self._log.info("stopping", signal=signal.Signals(number).name, drain_s=self._hosting.drain)
+        begun = self._processor is not None
+        self._leave_by = time.time() + _FAREWELL + (self._hosting.drain if begun else 0.0)
         self._stop.set()
 
     def _work(self) -> None:
@@ -106,7 +134,12 @@ class Host:
             self._prepared = True
             gc.freeze()  # what is loaded stays; and records live as long as a transaction, so look for cycles rarely
             gc.set_threshold(20_000, 50, 50)
+            sys.setswitchinterval(_SWITCH)
             hosting = self._hosting
+            self._await()
+            if self._stop.is_set():
+                self._log.info("stopped")
+                return
             self._processor = Processor(
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
                 sleep=time.sleep, heart=self._heart, interval=hosting.interval, forgive_deaths=hosting.forgive_deaths,
@@ -121,6 +154,18 @@ class Host:
             self._failure = error
         finally:
             self._cluster.close()
+
+    def _await(self) -> None:
+        """Wait for what is lacking, and say so: at once, when it changes, and now and then."""
+        told, again = "", 0.0
+        while not self._stop.is_set() and (lacking := self._hosting.lacks()):
+            self._heart.beat()
+            self._lacking = lacking
+            if lacking != told or time.time() >= again:
+                self._log.warning("waiting", why=lacking)
+                told, again = lacking, time.time() + _SAY_AGAIN
+            self._stop.wait(_LOOK)
+        self._lacking = ""
 
     def _halted(self, service: Service, halt: Halt) -> None:
         self._log.error("halted", step=service.step, why=str(halt))
@@ -141,7 +186,7 @@ class Host:
         processor = self._processor
         checks = {"handlers": "" if self._prepared else "loading"}
         if processor is None:
-            return {**checks, "loop": "starting"}
+            return {**checks, "loop": self._lacking or "starting"}
         checks.update(
             {intake.service.step: "" if intake.joined else "joining its group" for intake in processor.intakes}
         )

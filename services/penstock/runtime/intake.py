@@ -16,9 +16,12 @@ from penstock.runtime.tracker import DEADLY, Tracker
 
 MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's metadata at any span
 MOST_SPAN = 100_000
-_BATCH = 500
+_BATCH = 2_000  # as many as a transaction takes
+_FEW = 50
+_TURN = 0.1  # s that opening what one poll brought may take
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
+_PIN_EVERY = 5.0  # s between looks whether the topic is still the same
 _BEAT_EVERY = 10_000  # records of a changelog
 T = TypeVar("T")
 
@@ -56,10 +59,14 @@ class Intake:
         self._fresh: set[int] = set()
         self._backlog: dict[int, deque[Record]] = {}
         self._waiting = 0
+        self._batch = 500
         self._samples: dict[int, tuple[int, Future[Mapping[int, int]]]] = {}
         self._polled = 0.0
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
+        self._identity = ""
+        self._pin: Future[str] | None = None
+        self._pinned = 0.0
         self._doom: Halt | None = None
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
@@ -96,6 +103,11 @@ class Intake:
                 records.append(record)
         self.consumed += len(records)
         return records
+
+    def pace(self, count: int, seconds: float) -> None:
+        """Opening `count` records took so long: the next polls bring what is opened in a tenth of a second."""
+        if count >= _FEW:
+            self._batch = max(_FEW, min(_BATCH, int(count * _TURN / max(seconds, 0.001))))
 
     def fresh(self) -> list[int]:
         """Partitions that were just assigned: their death counter is committed before anything is dispatched."""
@@ -165,18 +177,20 @@ class Intake:
         self.consumer = self._join()
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group; whoever wants to commit before does so first."""
+        self._owner = None
         self.consumer.close()
 
     def assigned(self, committed: Mapping[int, Committed]) -> Mapping[int, int]:
         """See `ports.Listener`."""
         self.joined = True
+        self._pinned = 0.0  # look at the topic again
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:
                 raise Halt(
-                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]; "
-                    "`penstock apply` sets a new group's first offsets"
+                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
+                    "sets a new group's first offsets, and says what to do when a topic was given more partitions"
                 )
             self._adopt(partition, place)
             starts[partition] = place.offset
@@ -203,18 +217,34 @@ class Intake:
     def _poll(self, timeout: float) -> list[Record]:
         """Ask for as much as there is room for behind what waits already; now and then for one, to serve the group."""
         ready = self._ready() if self._waiting else 0
-        wanted = min(self._room() - ready, _BATCH) if self._waiting < _BATCH else 0
+        wanted = min(self._room() - ready, self._batch) if self._waiting < self._batch else 0
         now = self._clock()
         if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
             return []
         self._polled = now
         if self._doom is not None:
             raise self._doom
+        self._check_topic(now)
         try:
             return self.consumer.poll(max(1, wanted), 0 if ready else timeout)
         except Fenced as error:
             self.rejoin(error)
             return []
+
+    def _check_topic(self, now: float) -> None:
+        """A topic that was deleted and made again has other records under the offsets that we know."""
+        if self._pin is not None and self._pin.done():
+            found = self._pin.result() if self._pin.exception() is None else ""
+            self._pin = None
+            if found and self._identity and found != self._identity:
+                raise Halt(
+                    f"topic {self.service.source} was deleted and made again; what was in it is gone, and the offsets "
+                    f"of group {self.service.group} mean nothing: look at them, then start this step again"
+                )
+            self._identity = found or self._identity
+        if self._pin is None and now - self._pinned > _PIN_EVERY:
+            self._pinned = now
+            self._pin = self._log.identity(self.service.source)
 
     def _ready(self) -> int:
         """How many records of the backlog may be opened now."""
@@ -226,7 +256,7 @@ class Intake:
 
     def _room(self) -> int:
         room = 4 * self.service.concurrency - self.in_flight
-        return max(room, _BATCH) if self.service.prompt and room > 0 else room
+        return max(room, self._batch) if self.service.prompt and room > 0 else room
 
     def _full(self, tracker: Tracker) -> bool:
         return len(tracker) >= MOST_INCOMPLETE or tracker.span >= MOST_SPAN

@@ -53,6 +53,8 @@ class MemoryBroker:
         self.clock = clock
         self.max_bytes = max_bytes
         self.topics: dict[str, list[list[_Entry]]] = {}
+        self.identities: dict[str, int] = {}
+        self.lows: dict[tuple[str, int], int] = defaultdict(int)
         self.groups: dict[str, _Group] = {}
         self.offsets: dict[tuple[str, str, int], Committed] = {}
         self.epochs: dict[str, int] = defaultdict(int)
@@ -65,7 +67,18 @@ class MemoryBroker:
         """Make a topic; it is an error to make one twice."""
         if topic in self.topics:
             raise Fatal(f"topic {topic} exists")
+        self._ids += 1
+        self.identities[topic] = self._ids
         self.topics[topic] = [[] for _ in range(partitions)]
+
+    def delete(self, topic: str) -> None:
+        """Make an end of a topic; the groups' offsets on it go with it, as in Kafka."""
+        del self.topics[topic], self.identities[topic]
+        self.offsets = {key: place for key, place in self.offsets.items() if key[1] != topic}
+
+    def trim(self, topic: str, partition: int, offset: int) -> None:
+        """Forget what lies below an offset, as retention does."""
+        self.lows[topic, partition] = offset
 
     def consumer(self, group: str, topic: str, listener: Listener) -> MemoryConsumer:
         """A member of `group`."""
@@ -140,7 +153,7 @@ class MemoryBroker:
 
     def visible(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
         """What a read_committed reader sees from `start` up to `end`."""
-        for entry in self.topics[topic][partition][start:end]:
+        for entry in self.topics[topic][partition][max(start, self.lows[topic, partition]) : end]:
             if entry.record is not None and (entry.transaction is None or entry.transaction.fate == "committed"):
                 yield entry.record
 
@@ -158,7 +171,6 @@ class MemoryConsumer:
         self._reached: dict[int, int] = {}
         self.displaced = False
         self._expired = False
-        self._balanced = (-1, 0)  # generation and partitions when nothing was left to move
         self._group = broker.groups.setdefault(group, _Group(topic))
         self._group.members[member] = self
         self._group.generation += 1
@@ -173,6 +185,7 @@ class MemoryConsumer:
             found: list[Record] = []
             for partition, position in sorted(self._positions.items()):
                 end = self._broker.stable(self._topic, partition)
+                self._check_place(partition, position)
                 for record in self._broker.visible(self._topic, partition, position, end):
                     if len(found) >= limit:
                         break
@@ -223,6 +236,11 @@ class MemoryConsumer:
         if self.displaced:
             raise Fenced(f"another member has this one's place in {self._group_id}")
 
+    def _check_place(self, partition: int, position: int) -> None:
+        end = len(self._broker.topics[self._topic][partition])
+        if not self._broker.lows[self._topic, partition] <= position <= end:
+            raise Halt(f"{self._topic}[{partition}] at {position}: the group's offset is gone from the topic")
+
     def _rebalance(self) -> None:
         if self._expired and self._id not in self._group.members:
             lost = sorted(self._positions)
@@ -234,8 +252,6 @@ class MemoryConsumer:
         count = len(self._broker.topics.get(self._topic, ()))
         if not count:
             raise Halt(f"topic {self._topic} does not exist")
-        if self._balanced == (self._group.generation, count):
-            return
         target = self._group.target(self._id, count)
         self._generation = self._group.generation  # joined again before anything is revoked, as cooperative members do
         if gone := sorted(set(self._positions) - target):
@@ -249,8 +265,6 @@ class MemoryConsumer:
             for partition in fresh:
                 self._reached.pop(partition, None)
             self._positions.update(self._listener.assigned(self.committed(fresh)))
-        if self._positions.keys() == target:
-            self._balanced = (self._generation, count)
 
 
 class MemoryProducer:
@@ -367,6 +381,13 @@ class MemoryLog:
         with self._broker.lock:
             answer: Future[Mapping[int, int]] = Future()
             answer.set_result({p: len(self._broker.topics[topic][p]) for p in partitions})
+            return answer
+
+    def identity(self, topic: str) -> Future[str]:
+        """See the port."""
+        with self._broker.lock:
+            answer: Future[str] = Future()
+            answer.set_result(str(self._broker.identities.get(topic, "")))
             return answer
 
     def partitions(self, topic: str) -> int:

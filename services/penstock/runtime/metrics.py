@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+M = TypeVar("M", bound=MetricWrapperBase)
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Tally:
+    """Counts what happens for every record, on the one thread that does it; the counter hears of it at each scrape."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.count = 0
+        self._told = 0
+        self._counter = counter
+
+    def tell(self) -> None:
+        """Bring the counter up to date; on the thread that scrapes."""
+        count = self.count
+        self._counter.inc(count - self._told)
+        self._told = count
 
 
 class Metrics:
     """Everything a process counts. What the loop counts by itself is read from `sample` at each scrape."""
 
     def __init__(self, pipeline: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the client's own gap; nobody asked for those gauges
         registry = self.registry = CollectorRegistry()
+        self._tallies: list[Tally] = []
+        self._children: dict[tuple[MetricWrapperBase, tuple[str, ...]], Any] = {}
         self._pipeline = pipeline
         labels = ("pipeline", "step")
         self._attempts = Counter(
@@ -48,14 +76,16 @@ class Metrics:
 
     def attempt(self, step: str, outcome: str, seconds: float, cost_usd: float = 0.0) -> None:
         """An attempt ended: ok, retry, invalid, error, timeout, escalated or dead."""
-        self._attempts.labels(self._pipeline, step, outcome).inc()
-        self._seconds.labels(self._pipeline, step, outcome).observe(seconds)
+        self._child(self._attempts, step, outcome).inc()
+        self._child(self._seconds, step, outcome).observe(seconds)
         if cost_usd:
-            self._cost.labels(self._pipeline, step).inc(cost_usd)
+            self._child(self._cost, step).inc(cost_usd)
 
-    def attempts(self, step: str, outcome: str) -> Counter:
-        """The counter of one kind of attempt, for a handler too quick to be timed one by one."""
-        return self._attempts.labels(self._pipeline, step, outcome)
+    def attempts(self, step: str, outcome: str) -> Tally:
+        """Counts one kind of attempt, for a handler too quick to be timed one by one."""
+        tally = Tally(self._child(self._attempts, step, outcome))
+        self._tallies.append(tally)
+        return tally
 
     def dead(self, step: str, reason: str) -> None:
         """A dead letter was written."""
@@ -63,15 +93,15 @@ class Metrics:
 
     def event(self, outcome: str) -> None:
         """An upstream event was admitted, recognised or refused."""
-        self._events.labels(self._pipeline, outcome).inc()
+        self._child(self._events, outcome).inc()
 
     def ended(self, status: str) -> None:
         """A run ended."""
-        self._runs.labels(self._pipeline, status).inc()
+        self._child(self._runs, status).inc()
 
     def hung(self, step: str, count: int) -> None:
         """So many threads of a step hang."""
-        self._hung.labels(self._pipeline, step).set(count)
+        self._child(self._hung, step).set(count)
 
     def watch(self, sample: Callable[[], Iterator[tuple[str, str, str, float]]]) -> None:
         """Read figures of the loop at each scrape: (name, sentence, step, value); names on _total are counters."""
@@ -79,7 +109,17 @@ class Metrics:
 
     def text(self) -> bytes:
         """The page for Prometheus."""
+        for tally in self._tallies:
+            tally.tell()
         return generate_latest(self.registry)
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """A metric under its labels, which the library takes its time to look up."""
+        key = (metric, labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(self._pipeline, *labels)
+        return child
 
 
 class _Watched:

@@ -139,6 +139,9 @@ class Log(Protocol):
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """The end of each partition as of now, open transactions included."""
 
+    def identity(self, topic: str) -> Future[str]:
+        """What tells a topic from a later one of the same name; empty when there is none."""
+
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; 0 when there is no such topic."""
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.records import RUN_EVENT, RunEvent
+from penstock.contracts.records import RunEvent
 from penstock.errors import Halt, Poison
+from penstock.runtime import events
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
 from penstock.runtime.lanes import Finished, Lanes, Ticket
@@ -18,6 +19,7 @@ from penstock.runtime.watchdog import Heart
 
 _IDLE = 0.05  # s to wait for a record when nothing is going on
 _BUSY = 0.001  # s between looks when several services or running jobs want attention
+_AHEAD = 250  # records after which the client gets what came of them, to send it while the next are worked on
 _DRAIN = 2.0  # s that a rebalance waits for running jobs
 _PAUSE = 0.2  # s between calls to a broker that is away
 _SETTLED = 1.0  # s of silence after which a caught-up partition's offset is moved behind the markers
@@ -47,7 +49,7 @@ class Processor:
         self._sleep = sleep
         self._interval = interval
         self._codec = codec
-        self._encode_event = codec.encoder(RUN_EVENT)
+        self._encode_event = events.writer(codec)
         self._on_halt = on_halt
         self._log: Log = cluster.log()
         self.lanes = lanes or Lanes()
@@ -56,8 +58,9 @@ class Processor:
             intake.attach(self)
             intake.forgive = forgive_deaths
         self.transactions = Transactions(
-            cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output
-        )
+            cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output,
+            partitions=self._log.partitions,
+        )  # fmt: skip
         self._last_commit = self._last_news = clock()
 
     def run(self, stopping: Callable[[], bool], drain: float = 20.0) -> None:
@@ -82,7 +85,8 @@ class Processor:
             self._last_news = now
         elif now - self._last_news > _SETTLED:
             self._tidy()
-        if self.transactions and (not news or self.transactions.full or now - self._last_commit >= self._interval):
+        due = not news or self.transactions.full or now - self._last_commit >= self._interval
+        if self.transactions and (due or self.transactions.begun):
             self._commit()
         return news
 
@@ -113,10 +117,14 @@ class Processor:
         timeout = _IDLE if alone and not self.transactions and not intake.in_flight else 0
         self._count_deaths(intake)
         records = intake.take(timeout)
-        now = int(self._clock() * 1000)
+        began = self._clock()
+        now = int(began * 1000)
         tickets: list[Ticket] = []
-        for record in records:
+        for number, record in enumerate(records, 1):
             self._open(intake, record, now, tickets)
+            if alone and number % _AHEAD == 0:
+                self.transactions.send_ahead()
+        intake.pace(len(records), self._clock() - began)
         if tickets:
             intake.in_flight += len(tickets)
             self.lanes.submit(tickets, intake.service.concurrency)
@@ -196,7 +204,8 @@ class Processor:
         if done.letter is not None and done.event is not None:
             share.letters.append((done.letter, done.event))
         self.transactions.records += 1
-        self.transactions.bytes += sum(len(output.value or b"") for output in outputs)
+        for output in outputs:
+            self.transactions.bytes += len(output.value or b"")
 
     def _encode(self, done: Done, runs: str, partition: int) -> list[Output]:
         outputs = [self._output(send, partition) for send in done.sends]
@@ -264,6 +273,7 @@ class Processor:
                 self._commit()
             self._sleep(_BUSY)
         for intake in self.intakes:
+            self.release(intake, list(intake.trackers))  # still a member: a client that closes answers nothing
             intake.close()
         self.lanes.close()
         self.transactions.close()

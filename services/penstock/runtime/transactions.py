@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from penstock.contracts.records import RunEvent
-from penstock.errors import Abort, Fatal, Fenced, PenstockError, Retriable, Unknown
+from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
 from penstock.runtime.intake import FENCED_AGAIN_WITHIN, Intake
 from penstock.runtime.lanes import Ticket
 from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
@@ -14,15 +14,20 @@ from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
 MOST_RECORDS = 2_000
 MOST_BYTES = 8_000_000
 _ABORTS_IN_A_ROW = 5
+_TOPIC_TRIES, _TOPIC_PAUSE = 20, 0.5  # s between them; a new topic's leaders take a moment
 _PAUSE = 0.2  # s between attempts to reach a broker that is away
 
 
 @dataclass
 class Share:
-    """One partition's part of the next transaction; kept, encoded, until a transaction with it is committed."""
+    """One partition's part of the next transaction; kept, encoded, until a transaction with it is committed.
+
+    The first `sent` outputs are with the client already.
+    """
 
     epoch: int
     outputs: list[Output] = field(default_factory=list)
+    sent: int = 0
     letters: list[tuple[Output, RunEvent]] = field(default_factory=list)
     claims: list[Ticket] = field(default_factory=list)
     attempted: Committed | None = None
@@ -36,7 +41,7 @@ class Transactions:
     committed offsets tell whether the transaction took place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the loop's own tools, each for one thing
         self,
         cluster: Cluster,
         transactional_id: str,
@@ -45,18 +50,22 @@ class Transactions:
         sleep: Callable[[float], None],
         beat: Callable[[], None],
         event: Callable[[RunEvent, str, int], Output],
+        partitions: Callable[[str], int],
     ) -> None:
         self.committed = 0
         self.aborted = 0
         self.unknown = 0
         self.records = 0
         self.bytes = 0
+        self.begun = False
+        self._trouble: Abort | Unknown | Fenced | None = None
         self._cluster = cluster
         self._id = transactional_id
         self._clock = clock
         self._sleep = sleep
         self._beat = beat
         self._event = event
+        self._partitions = partitions
         self._shares: dict[tuple[Intake, int], Share] = {}
         self._aborts = 0
         self._fenced = -FENCED_AGAIN_WITHIN
@@ -82,6 +91,17 @@ class Transactions:
             share = self._shares[key] = Share(epoch)
         return share
 
+    def send_ahead(self) -> None:
+        """Give the client what waits, so that it travels while the next records are worked on.
+
+        It begins the transaction: `commit` must come before the next poll, in which partitions may go.
+        """
+        if self._trouble is None:
+            try:
+                self._send(self._shares.values())
+            except (Abort, Unknown, Fenced) as error:
+                self._trouble = error  # for `commit`, where the same outputs are sent again
+
     def commit(self) -> list[Ticket]:
         """Write everything that waits; answers the claims that are now committed and may start.
 
@@ -91,9 +111,12 @@ class Transactions:
         self._flush_state()
         parts = dict(self._shares)
         while parts:
+            self._beat()
             try:
                 self._write(parts)
             except Abort as error:
+                if not error.rebalance:
+                    self._seek_topics(parts)
                 parts = self._after_abort(error, parts)
             except (Unknown, Fenced) as error:
                 self._after_unknown(error)
@@ -118,6 +141,8 @@ class Transactions:
     def _discard(self, key: tuple[Intake, int]) -> None:
         """The partition went to somebody else, who does it again."""
         share = self._shares.pop(key)
+        if self.begun:
+            self._take_back()
         key[0].dropped += len(share.outputs)
         key[0].in_flight -= len(share.claims)
 
@@ -127,12 +152,11 @@ class Transactions:
                 share.outputs += intake.stores[partition].flush()
 
     def _write(self, parts: dict[tuple[Intake, int], Share]) -> None:
+        if (trouble := self._trouble) is not None:
+            self._trouble = None
+            raise trouble
         producer = self._producer
-        producer.begin()
-        produce = producer.produce
-        for share in parts.values():
-            for output in share.outputs:
-                produce(output)
+        self._send(parts.values())
         self._write_letters(parts)
         by_intake: dict[Intake, dict[int, Committed]] = {}
         for (intake, partition), share in parts.items():
@@ -146,6 +170,16 @@ class Transactions:
                     raise _Moved(str(error), intake) from error
                 raise
         producer.commit()
+
+    def _send(self, shares: Iterable[Share]) -> None:
+        if not self.begun:
+            self._producer.begin()
+            self.begun = True
+        produce = self._producer.produce
+        for share in shares:
+            for output in share.outputs[share.sent :]:
+                produce(output)
+            share.sent = len(share.outputs)
 
     def _write_letters(self, parts: dict[tuple[Intake, int], Share]) -> None:
         """Dead letters first; the events that name where they lie after them, in the same transaction."""
@@ -167,6 +201,7 @@ class Transactions:
         """Abort, and say what to try again."""
         self.aborted += 1
         self._aborts += 0 if error.rebalance else 1
+        self._over()
         try:
             self._producer.abort()
             if self._aborts >= _ABORTS_IN_A_ROW:
@@ -177,8 +212,39 @@ class Transactions:
             return {key: share for key, share in parts.items() if key[0] is not error.intake}
         return parts
 
+    def _take_back(self) -> None:
+        """What was sent ahead is not all ours any more."""
+        self._over()
+        try:
+            self._producer.abort()
+        except (Abort, Unknown, Fenced, Retriable) as error:
+            self._after_unknown(error)
+
+    def _over(self) -> None:
+        """No transaction is open: everything that waits is sent with the next."""
+        self.begun = False
+        self._trouble = None
+        for share in self._shares.values():
+            share.sent = 0
+
+    def _seek_topics(self, parts: dict[tuple[Intake, int], Share]) -> None:
+        """Halt where a topic to be written to stays away: the client only says that messages have timed out."""
+        names = {output.topic for share in parts.values() for output in share.outputs}
+        missing: list[str] = []
+        for _ in range(_TOPIC_TRIES):
+            try:
+                missing = sorted(name for name in names if not self._partitions(name))
+            except Retriable:
+                return
+            if not missing:
+                return
+            self._beat()
+            self._sleep(_TOPIC_PAUSE)
+        raise Halt(f"the topic {missing[0]}, to be written to, does not exist; `penstock apply` creates it")
+
     def _after_unknown(self, error: PenstockError) -> None:
         self.unknown += 1
+        self._over()
         self._aborts = 0
         if isinstance(error, Fenced):
             now = self._clock()
@@ -233,6 +299,7 @@ class Transactions:
             intake.begin(partition)
             claims += share.claims
             del self._shares[key]
+        self._over()
         self.committed += 1
         self._aborts = self.records = self.bytes = 0
         return claims

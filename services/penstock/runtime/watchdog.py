@@ -13,7 +13,7 @@ import sys
 from penstock.runtime.ports import Clock
 
 PATIENCE = 30.0  # s; at 22 a commit was killed that came back after 20
-STUCK = 70  # exit code
+STUCK = 75  # exit code, EX_TEMPFAIL: start it again
 
 
 class Heart:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.errors import Mistake, Place
+from penstock.assembly.plans import content
+from penstock.errors import Misuse, Place
 from penstock.testing.actions import ActionReader
 from penstock.testing.codes import CODES
 from penstock.testing.payloads import Payloads
@@ -22,23 +23,17 @@ _CASE = ("about", "stubs", "away", "send", "then", "expect")
 SUFFIX = ".test.yaml"
 
 
-class Unusable(Mistake):
-    """A file of cases that cannot be read: no case failed, since none could be tried."""
-
-    exit_code = 2
-
-
 def beside(topology: Path) -> Path:
     """Where the cases of a topology lie: `x.test.yaml` beside `x.yaml`."""
     return topology.with_name(topology.stem + SUFFIX)
 
 
 def read(path: Path, production: Production) -> Script:
-    """Read a file of cases. Raises Unusable: the first mistake, with all others in `others`."""
+    """Read a file of cases. Raises Misuse: the first mistake, with all others in `others`."""
     try:
-        data = path.read_bytes()
+        data = content(path, document.MAX_BYTES)
     except OSError as error:
-        raise Unusable("E150", f"cannot read {path}", error.strerror or str(error),
+        raise Misuse("E150", f"cannot read {path}", error.strerror or str(error),
                        "write the cases of a topology x.yaml into x.test.yaml beside it",
                        Place(str(path))) from error  # fmt: skip
     report = Report(str(path), codes=CODES)
@@ -46,7 +41,7 @@ def read(path: Path, production: Production) -> Script:
     script = _Reader(production, report).script(root) if root is not None or not report.found else None
     if report.found:
         first, *others = sorted(report.found, key=lambda m: (m.place.line, m.place.column) if m.place else (0, 0))
-        raise Unusable(first.code, first.what, first.why, first.fix, first.place, tuple(others))
+        raise Misuse(first.code, first.what, first.why, first.fix, first.place, tuple(others))
     assert script is not None  # noqa: S101 - a file without a script has a mistake
     return script
 

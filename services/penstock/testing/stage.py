@@ -17,6 +17,7 @@ from penstock.escalation.inbox import Inbox
 from penstock.ingress.entries import entries
 from penstock.provision.apply import groups_of, topics_of
 from penstock.runtime.codec import Codec
+from penstock.runtime.intake import Intake
 from penstock.runtime.kit import Kit, Resolve
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
 from penstock.runtime.metrics import Metrics
@@ -27,7 +28,6 @@ from penstock.topology.plan import Plan
 
 _QUIET = 2  # idle turns in a row: in the first one a commit may still have made something visible
 _PATIENCE = 60.0  # real seconds
-_NEVER = 1_000  # an offset that no topic of a test reaches
 
 
 class Stage:
@@ -58,6 +58,7 @@ class Stage:
         self._reader = self.broker.log()
         self._forgiving = forgiving
         self._dying = False
+        self._away: set[str] = set()
         self._make_topics(partitions)
         self.processor = self._processor()
 
@@ -69,7 +70,8 @@ class Stage:
             self.broker.offsets.update({(group, topic, p): Committed(0, "") for p in range(partitions)})
 
     def _processor(self) -> Processor:
-        hosted = services(self.plan, all_steps(self.plan), self.kit)
+        here = tuple(step for step in all_steps(self.plan) if step not in self._away)
+        hosted = services(self.plan, here, self.kit)
         for service in hosted:
             if service.prepare is not None:
                 service.prepare()
@@ -120,18 +122,20 @@ class Stage:
         """The process dies, wherever it is, and a new one takes its place."""
         self._dying = False
         for intake in self.processor.intakes:
-            assert isinstance(intake.consumer, MemoryConsumer)  # noqa: S101 - this broker has no others
-            self.broker.expire(intake.consumer)
+            self._expire(intake)
         self.processor.lanes.close()
         self.processor = self._processor()
 
     def hold(self, step: str) -> None:
-        """A step reads nothing from here on, as if its process were away."""
-        self._place(step, _NEVER)
+        """A step reads nothing from here on: its process is away."""
+        self._away.add(step)
+        for intake in [intake for intake in self.processor.intakes if intake.service.step == step]:
+            self.processor.intakes.remove(intake)
+            self._expire(intake)
 
     def resume(self, step: str) -> None:
-        """It reads on from the beginning, in a process of its own."""
-        self._place(step, 0)
+        """It reads on, in a process of its own."""
+        self._away.discard(step)
         self.kill()
 
     def decide(self, verdict: Offer, *, review: Review | None = None, note: str = "because", by: str = "ana") -> None:
@@ -152,6 +156,10 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _expire(self, intake: Intake) -> None:
+        assert isinstance(intake.consumer, MemoryConsumer)  # noqa: S101 - this broker has no others
+        self.broker.expire(intake.consumer)
 
     def _rest(self) -> None:
         """Turn until nothing moves at this time of the clock."""
@@ -174,11 +182,6 @@ class Stage:
         times = [due / 1000 + 0.0005 for due in dues if due is not None]  # a float may fall short of its millisecond
         wake = self.work.wakes()
         return min([limit, *(at for at in [*times, *([wake] if wake else [])] if at > self.clock.now)])
-
-    def _place(self, step: str, offset: int) -> None:
-        topic = self.topics.step(step)
-        for partition in range(len(self.broker.topics[topic])):
-            self.broker.offsets[self.topics.group(step), topic, partition] = Committed(offset, "")
 
     # --- looking ---
 

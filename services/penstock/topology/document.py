@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 _MOST_ALIASES = 100
+_BREAK = re.compile(r"\r\n|\n|\r")  # YAML 1.2, section 5.4; Python's own splitlines knows more
 _TAB = re.compile(r"[ ]*\t[ \t]*[^ \t\r\n]")
 
 
@@ -80,7 +81,7 @@ def read(data: bytes, report: Report) -> Node | None:
     text = _decoded(data, report)
     if text is None:
         return None
-    report.source = text.splitlines()
+    report.source = _BREAK.split(text)
     if (tabs := _tabs(report)) is not None:
         report.add("E012", tabs)
         return None
@@ -105,8 +106,7 @@ def _decoded(data: bytes, report: Report) -> str | None:
         return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        report.add("E019", Spot(before.count("\n") + 1, column), offset=error.start)
+        report.add("E019", _spot_of(before, len(before)), offset=error.start)
         return None
 
 
@@ -118,8 +118,8 @@ def _tabs(report: Report) -> Spot | None:
 
 
 def _spot_of(text: str, position: int) -> Spot:
-    before = text[:position]
-    return Spot(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+    before = _BREAK.split(text[:position])
+    return Spot(len(before), len(before[-1]) + 1)
 
 
 class _Refused(Exception):  # noqa: N818 - not an error of ours: the report has it already

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _NAME_WIDTH = 24
+_MERMAIDS_OWN = frozenset(
+    {"call", "class", "click", "default", "end", "flowchart", "graph", "href", "style", "subgraph"}
+)
 
 
 def page(plan: Plan) -> str:
@@ -72,13 +75,13 @@ def worst_case(plan: Plan) -> Iterator[str]:
 def mermaid(plan: Plan) -> str:
     """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks dashed."""
     lines = ["flowchart TD", "  ingress([ingress])"]
-    lines += [f"  {name}{_shape(step)}" for name, step in plan.steps.items()]
-    lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {target}" for target in plan.ingress.to]
+    lines += [f"  {_id(name)}{_shape(step)}" for name, step in plan.steps.items()]
+    lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {_id(target)}" for target in plan.ingress.to]
     for name, step in plan.steps.items():
         if isinstance(step, Worker) and step.acts_for is not None:
-            lines.append(f"  {step.acts_for} -.->|fallback| {name}")
+            lines.append(f"  {_id(step.acts_for)} -.->|fallback| {_id(name)}")
         else:
-            lines += [f"  {name} -->|{writes(step)}| {target}" for target in after(step)]
+            lines += [f"  {_id(name)} -->|{writes(step)}| {_id(target)}" for target in after(step)]
     return "\n".join(lines) + "\n"
 
 
@@ -147,6 +150,11 @@ def _wrapped(line: str, rest: str, words: list[str]) -> Iterator[str]:
         else:
             line += f"  {word}"
     yield line
+
+
+def _id(name: str) -> str:
+    """A step's name, unless Mermaid would take it for a word or an arrow of its own; it is labelled with its name."""
+    return f"step_{name.replace('-', '_')}" if name in _MERMAIDS_OWN or "--" in f"{name}-" else name
 
 
 def _shape(step: Step) -> str:

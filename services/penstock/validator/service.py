@@ -93,7 +93,7 @@ class _Post:
         tried = at_once(self.checks.now, case.value, ctx)
         if tried.error is not None:
             return Call(lambda: self._ask(case, ctx, tried))
-        self._quick.inc()
+        self._quick.count += 1
         return self._judge(case, tried.answer, Effort(), now)
 
     async def _decided(self, record: Record, around: Envelope, command: Command) -> Done:
@@ -137,9 +137,10 @@ class _Post:
                 record, around, judged.reasons, now, effort=effort, origin=around.address, judged=True,
                 outcome="rejected", value=case.payload,
             )  # fmt: skip
-        sends, spawned = forward(self._routes, around, record.address, case.payload, case.value)
+        address = str(record.address)
+        sends, spawned = forward(self._routes, around, address, case.payload, case.value)
         event = task_done(
-            around, self._gate.name, record.address, now, spawned, effort=effort,
+            around, self._gate.name, address, now, spawned, effort=effort,
             outcome="approved" if case.approved else "passed", sha256=digest(case.payload),
         )  # fmt: skip
         return Done(sends, event)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from penstock.contracts.address import Address
 from penstock.contracts.answers import Reason
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
@@ -50,12 +49,16 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
     )
 
 
+_PLAIN = (dict, BaseModel)  # what a handler's output usually is
+
+
 class _Job(NamedTuple):
-    """One message to work on; `origin` is where the input lies, which a command only points to."""
+    """One message to work on; it lies at `where`, and its input at `origin`, to which a command only points."""
 
     record: Record
     around: Envelope
-    origin: Address
+    where: str
+    origin: str
     value: dict[str, Any]
     ctx: Context
 
@@ -83,7 +86,8 @@ class _Bench:
         ctx = context(self._plan.pipeline, self._worker.name, around, self._budget, feedback)
         if isinstance(task, Fetch):
             return Call(lambda: self._fetched(message.record, around, task, ctx))
-        job = _Job(message.record, around, message.record.address, task.value, ctx)
+        where = str(message.record.address)
+        job = _Job(message.record, around, where, where, task.value, ctx)
         if self._handler.inline and around.deadline > view.now:
             return self._at_once(job, view.now)
         return Call(lambda: self._work(job))
@@ -97,9 +101,9 @@ class _Bench:
     def _at_once(self, job: _Job, now: int) -> Answer:
         """The first attempt of a trivial handler; what is not a plain output goes the long way."""
         tried = at_once(self._handler.now, job.value, job.ctx)
-        if tried.error is not None or not isinstance(tried.answer, dict | BaseModel):
+        if tried.error is not None or not isinstance(tried.answer, _PLAIN):
             return Call(lambda: self._work(job, tried))
-        self._quick.inc()
+        self._quick.count += 1
         return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
 
     async def _fetched(self, record: Record, around: Envelope, task: Fetch, ctx: Context) -> Done:
@@ -110,7 +114,7 @@ class _Bench:
         contract, value = self._kit.codec.decode(found.value)
         if contract != self._worker.reads:
             raise Poison("wrong_contract", f"{task.address} holds {contract}, not {self._worker.reads}")
-        return await self._work(_Job(record, around, task.address, value, ctx))
+        return await self._work(_Job(record, around, str(record.address), str(task.address), value, ctx))
 
     async def _work(self, job: _Job, first: Tried | None = None) -> Done:
         outcome = await self._tries.run(job.ctx, self._attempt(job.value), first)
@@ -132,7 +136,7 @@ class _Bench:
         value, payload = payload_of(self._kit.codec, self._worker.writes, outcome.answer)
         sends, spawned = forward(self._routes, job.around, job.origin, payload, value)
         event = task_done(
-            job.around, self._worker.name, job.record.address, now, spawned, effort=outcome.effort,
+            job.around, self._worker.name, job.where, now, spawned, effort=outcome.effort,
             version=self._handler.version,
         )  # fmt: skip
         return Done(sends, event)
@@ -141,6 +145,6 @@ class _Bench:
         suggestion, dropped = suggested(self._kit.codec, self._worker.writes, outcome.suggestion)
         self._kit.metrics.dead(self._worker.name, reasons[0].code)
         return self._letters.dead(
-            job.record, job.around, (*reasons, *dropped), now, effort=outcome.effort, origin=str(job.origin),
+            job.record, job.around, (*reasons, *dropped), now, effort=outcome.effort, origin=job.origin,
             outcome=outcome.code or "failed", suggestion=suggestion,
         )  # fmt: skip

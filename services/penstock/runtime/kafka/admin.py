@@ -15,41 +15,52 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not re-export it for type checkers
+from confluent_kafka.admin._metadata import ClusterMetadata  # the same
 from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Mistake, Refused, Unreached
 from penstock.runtime import logs
-from penstock.runtime.kafka import settings
+from penstock.runtime.kafka import configs, settings
+from penstock.runtime.kafka.complaints import Complaints
 from penstock.runtime.ports import TopicSpec
 
 _TIMEOUT = 10.0  # s that one call may take
 _FIRST = 1.0  # s for its first try: the client itself does not ask again while a young cluster has no coordinator
 _PATIENCE = 60.0  # s; in a young cluster the first group waits for its coordinator, a new topic for its leaders
 _PAUSE = 0.25  # s
+_ANSWER = 8.0  # s to wait for the first answer of all: is there a broker?
+_TURNS = (0.125, 0.25, 0.625)  # of that
 _TOO_EARLY = frozenset(
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError.NETWORK_EXCEPTION,
      KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
      KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
-     KafkaError.NOT_CONTROLLER}
+     KafkaError.NOT_CONTROLLER, KafkaError._NOENT}
 )  # fmt: skip
 T = TypeVar("T")
 
 
 class KafkaAdmin:
-    """Implements `provision.apply.Admin`."""
+    """Implements `provision.apply.Admin`; waits `answer` seconds for a broker to answer at all."""
 
-    def __init__(self, connection: Mapping[str, str]) -> None:
+    def __init__(self, connection: Mapping[str, str], answer: float = _ANSWER) -> None:
         self._where = connection.get("bootstrap.servers", "?")
-        self._said = ""
-        self._client = AdminClient(settings.admin(connection), logger=logs.client(), error_cb=self._hear)
+        self._answer = answer
+        self._complaints = Complaints()
+        self._client = AdminClient(settings.admin(connection), logger=logs.client(), error_cb=self._complaints)
 
     def topics(self) -> Mapping[str, int]:
-        """Every topic with its number of partitions; Unreached E203 when no broker answers."""
-        try:
-            found = self._client.list_topics(timeout=_TIMEOUT).topics
-        except KafkaException as error:
-            raise self._unreached(error) from error
+        """Every topic with its number of partitions; Unreached E301 when no broker answers."""
+        found = self._metadata().topics
         return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def _metadata(self) -> ClusterMetadata:
+        """Ask in turns that get longer: between them Ctrl-C is heard, which the client's own wait is deaf to."""
+        for share in _TURNS:
+            try:
+                return self._client.list_topics(timeout=share * self._answer)
+            except KafkaException as error:
+                failure = error
+        raise self._unreached(failure) from failure
 
     def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
         """Make topics; one that somebody else made meanwhile is as good."""
@@ -60,6 +71,20 @@ class KafkaAdmin:
             _patiently(lambda timeout: self._create(new, timeout))
         except KafkaException as error:
             raise self._refused("cannot create the topics", error) from error
+
+    def configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The settings of topics, the broker's defaults included."""
+        try:
+            return configs.read(self._client, names)
+        except KafkaException as error:
+            raise self._refused("cannot read the settings of the topics", error) from error
+
+    def alter(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these settings of a topic, and leave its others."""
+        try:
+            configs.write(self._client, name, config)
+        except KafkaException as error:
+            raise self._refused(f"cannot set the settings of topic {name}", error) from error
 
     def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
         """What a group has committed, by partition; nothing where it has not."""
@@ -79,16 +104,16 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
 
-        def ask(timeout: float) -> Any:
-            return self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
+        def ask(timeout: float) -> None:
+            answer = self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
+            for place in answer.topic_partitions or ():
+                if place.error is not None:
+                    raise KafkaException(place.error)
 
         try:
-            found = _patiently(ask)
+            _patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot set the offsets of group {group}", error) from error
-        failed = [place for place in found.topic_partitions or () if place.error is not None]
-        if failed:
-            raise self._refused(f"cannot set the offsets of group {group}", KafkaException(failed[0].error))
 
     def ends(self, topic: str, partitions: int, *, first: bool) -> Mapping[int, int]:
         """The first (or the next) offset of each partition."""
@@ -96,6 +121,7 @@ class KafkaAdmin:
         asked = {TopicPartition(topic, p): spec for p in range(partitions)}
 
         def ask(timeout: float) -> Mapping[int, int]:
+            self._client.list_topics(timeout=timeout)  # else what it once knew of a young topic, no leaders, stays
             answers = self._client.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
             )
@@ -115,14 +141,9 @@ class KafkaAdmin:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
 
-    def _hear(self, error: KafkaError) -> None:
-        """A wrong password, for one, is only told here; that all are down tells nothing new."""
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._said = error.str()
-
     def _unreached(self, error: KafkaException) -> Mistake:
-        self._client.poll(0)
-        why = self._said or f"{error.args[0].str()} after {_TIMEOUT:.0f} s"
+        self._client.poll(0)  # serves the complaints: a wrong password, for one, is only told there
+        why = f"{self._complaints.last or error.args[0].str()} (waited {self._answer:g} s)"
         return Unreached(
             "E301", f"no Kafka broker answers at {self._where}", why=why,
             fix="start one with `penstock broker start`, or name yours with -b HOST:PORT",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from penstock.errors import Abort, PenstockError, Retriable
+from penstock.errors import Abort, Halt, PenstockError, Retriable
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
 
 _EOF = KafkaError._PARTITION_EOF
+_MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
+_YOUNG = 5.0  # s in which a topic that was just made may still be unknown to the broker that we ask
 
 
 class KafkaConsumer:
@@ -26,6 +29,7 @@ class KafkaConsumer:
         self._listener = listener
         self._reached: dict[int, int] = {}
         self._errors: deque[PenstockError] = deque()
+        self._missing = 0.0
         self._moved: dict[int, int | None] = {}
         self._consumer = Consumer(settings.consumer(connection, group, instance))
         self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
@@ -34,6 +38,8 @@ class KafkaConsumer:
         """See the port. `consume` waits its whole timeout for a full batch, so the wait is a `poll` for one."""
         if self._errors:
             raise self._errors.popleft()
+        if self._missing and time.monotonic() - self._missing > _YOUNG:
+            raise Halt(f"topic {self._topic} does not exist; `penstock apply` creates it")
         consumer = self._consumer
         first = consumer.poll(timeout) if timeout else None
         if timeout and first is None:
@@ -46,11 +52,11 @@ class KafkaConsumer:
 
     def _still_ours(self, messages: list[Any]) -> list[Any]:
         """Without those of partitions that came or went while they were collected; what came is read from its start."""
-        stale = {message.partition() for message in messages} & self._moved.keys()
-        for partition in stale:
+        moved = [message for message in messages if message.partition() in self._moved and _of_partition(message)]
+        for partition in {message.partition() for message in moved}:
             if (start := self._moved[partition]) is not None:
                 self.seek(partition, start)
-        return [message for message in messages if message.partition() not in stale]
+        return [message for message in messages if message not in moved]
 
     def _records(self, messages: list[Any]) -> list[Record]:
         records = []
@@ -105,13 +111,17 @@ class KafkaConsumer:
     def _note(self, error: KafkaError, partition: int, offset: int) -> None:
         if error.code() == _EOF:
             self._reached[partition] = offset
+        elif error.code() in _MISSING:
+            self._missing = self._missing or time.monotonic()
         elif (named := of_consumer(error)) is not None:
-            self._errors.append(named)
+            where = f"{self._topic}[{partition}]" if error.code() == KafkaError._AUTO_OFFSET_RESET else self._topic
+            self._errors.append(Halt(f"{where}: {named}") if isinstance(named, Halt) else named)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
             self._listener.assigned({})
             return
+        self._missing = 0.0
         starts = self._listener.assigned(self._committed_now([p.partition for p in partitions]))
         for partition in partitions:
             self._reached.pop(partition.partition, None)
@@ -138,3 +148,8 @@ class KafkaConsumer:
     def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
         self._moved.update(dict.fromkeys(p.partition for p in partitions))
+
+
+def _of_partition(message: Any) -> bool:
+    """A record or the end of its partition; the client's own errors name partition 0 as well."""
+    return message.error() is None or message.error().code() == _EOF

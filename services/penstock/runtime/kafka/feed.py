@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from penstock.errors import Mistake, Unreached
 from penstock.runtime.kafka import settings
+from penstock.runtime.kafka.complaints import Complaints
 
 _PATIENCE = 30.0
 
@@ -22,7 +23,9 @@ class KafkaFeed:
         self.acknowledged = 0
         self._where = connection.get("bootstrap.servers", "?")
         self._failure: KafkaError | None = None
-        self._producer = Producer(settings.producer(connection, None))
+        self._complaints = Complaints()
+        heard = {"error_cb": self._complaints, "log_level": 0}  # one voice: an error's, not the client's own lines
+        self._producer = Producer({**settings.producer(connection, None), **heard})
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         """Queue a record; waits while the queue is full."""
@@ -46,7 +49,8 @@ class KafkaFeed:
             raise self._refused(self._failure)
         if left:
             raise Unreached(
-                "E301", f"no Kafka broker took {left} records at {self._where}", why=f"waited {_PATIENCE:.0f} s",
+                "E301", f"no Kafka broker took {left} records at {self._where}",
+                why=f"{self._complaints.last} (waited {_PATIENCE:.0f} s)".strip(),
                 fix="look at the broker, then send again: what was taken is recognised by its event id",
             )  # fmt: skip
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import (
     OffsetSpec,
@@ -22,6 +30,7 @@ from penstock.runtime.ports import Record
 
 _POLL = 0.5
 _PATIENCE = 20  # polls without an answer: a third of the watchdog's patience
+_ASK = 5.0  # s that the admin client may take to answer
 _ANY_END = 0  # stop at the first end that is seen
 
 
@@ -33,6 +42,7 @@ class KafkaLog:
         self._single: Consumer | None = None
         self._whole: Consumer | None = None
         self._admin: AdminClient | None = None
+        self._tired = False
         self._counts: dict[str, int] = {}
         self._single_lock = threading.Lock()
         self._whole_lock = threading.Lock()
@@ -70,16 +80,48 @@ class KafkaLog:
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port. A read_committed consumer would name the last stable offset instead."""
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}  # type: ignore[no-untyped-call]  # the client's own gap
-        answers = self._client().list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        return _gather({place.partition: future for place, future in answers.items()})
+        answers = self._client().list_offsets(
+            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ASK
+        )
+        found = _gather({place.partition: future for place, future in answers.items()})
+        found.add_done_callback(self._judge)
+        return found
+
+    def identity(self, topic: str) -> Future[str]:
+        """See the port."""
+        found = self._client().describe_topics(TopicCollection([topic]), request_timeout=_ASK)[topic]
+        answer: Future[str] = Future()
+
+        def done(described: Future[Any]) -> None:
+            error = described.exception()
+            if error is None:
+                answer.set_result(str(described.result().topic_id))
+            elif isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                answer.set_result("")
+            else:
+                answer.set_exception(error)
+
+        found.add_done_callback(done)
+        found.add_done_callback(self._judge)
+        return answer
 
     def partitions(self, topic: str) -> int:
         """See the port."""
         try:
-            found = self._client().list_topics(topic, timeout=settings.CALL_TIMEOUT).topics.get(topic)
+            found = self._client().list_topics(topic, timeout=_ASK).topics.get(topic)
         except KafkaException as error:
+            self._tired = True
             raise Retriable(f"the broker does not answer: {error}") from error
-        return len(found.partitions) if found is not None and found.error is None else 0
+        if found is None or (found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
+            return 0
+        if found.error is not None:
+            raise Retriable(f"the broker does not know {topic} yet: {found.error}")
+        return len(found.partitions)
+
+    def _judge(self, answer: Future[Any]) -> None:
+        """An admin client that lost its broker may answer nothing ever after: the next question takes a new one."""
+        if answer.exception() is not None:
+            self._tired = True
 
     def _end(self, topic: str, partition: int) -> int:
         if self._count(topic) <= partition:
@@ -115,7 +157,8 @@ class KafkaLog:
 
     def _client(self) -> AdminClient:
         with self._admin_lock:
-            if self._admin is None:
+            if self._admin is None or self._tired:
+                self._tired = False
                 self._admin = AdminClient(settings.admin(self._connection), logger=logs.client())
             self._admin.poll(0)  # lets it say what it has to say
             return self._admin

@@ -19,8 +19,12 @@ _DENIED = {
 }
 _PASSING = frozenset(
     {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._MAX_POLL_EXCEEDED,
+     KafkaError._WAIT_COORD, KafkaError._ASSIGNMENT_LOST, KafkaError.NETWORK_EXCEPTION,
      KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
-     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, *_TIMEOUTS}
+     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.FENCED_LEADER_EPOCH,
+     KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.BROKER_NOT_AVAILABLE,
+     KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.KAFKA_STORAGE_ERROR, KafkaError.UNSTABLE_OFFSET_COMMIT,
+     *_REBALANCE, *_TIMEOUTS}
 )  # fmt: skip
 
 
@@ -46,7 +50,7 @@ def of_consumer(cause: KafkaError) -> PenstockError | None:
     code, text = cause.code(), f"{cause.name()}: {cause.str()}"
     if code in _DENIED:
         return Fatal(f"{_DENIED[code]} ({text})")
-    if cause.fatal() or code in (KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID):
+    if cause.fatal() or code in (KafkaError._FATAL, KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID):
         return Fenced(text)
     if code == KafkaError._AUTO_OFFSET_RESET:
         return Halt(f"the group's offset is gone from the topic ({text})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -45,7 +46,7 @@ class KafkaProducer:
             else:
                 self._producer.produce(topic, value, key, partition, headers=headers)
         except BufferError:
-            self._producer.poll(0.05)
+            self._call(self._producer.poll, 0.05)
             self.produce(output)
         except KafkaException as error:
             raise _of_produce(error, output) from error
@@ -55,7 +56,7 @@ class KafkaProducer:
         places: dict[int, Address] = {}
         for number, output in enumerate(outputs):
             self._place(output, number, places)
-        self._producer.flush(settings.CALL_TIMEOUT)
+        self._call(self._producer.flush, settings.CALL_TIMEOUT)
         if len(places) != len(outputs):
             raise Abort(f"{len(outputs) - len(places)} of {len(outputs)} records were not taken: {self._failure}")
         return [places[number] for number in range(len(outputs))]
@@ -81,8 +82,9 @@ class KafkaProducer:
 
     def close(self) -> None:
         """See the port. What is still queued belongs to a transaction nobody will commit."""
-        self._producer.purge()
-        self._producer.flush(1.0)
+        with suppress(KafkaException):  # a fenced one says so once more
+            self._producer.purge()
+            self._producer.flush(1.0)
 
     def _place(self, output: Output, number: int, places: dict[int, Address]) -> None:
         def delivered(error: KafkaError | None, message: Message) -> None:
@@ -96,6 +98,9 @@ class KafkaProducer:
         topic, partition, key, value, headers = output
         try:
             self._producer.produce(topic, value, key, partition, headers=headers, on_delivery=delivered)
+        except BufferError:
+            self._call(self._producer.poll, 0.05)
+            self._place(output, number, places)
         except KafkaException as error:
             raise _of_produce(error, output) from error
 
@@ -104,7 +109,7 @@ class KafkaProducer:
             self._failure = f"{message.topic()}: {error.name()}: {error.str()}"
 
     def _call(self, call: Callable[..., object], *args: object) -> None:
-        """Make a transactional call, again while the client says that this is all it takes."""
+        """Make a call, again while the client says that this is all it takes."""
         for _ in range(_TRIES):
             try:
                 call(*args)

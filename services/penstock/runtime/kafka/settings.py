@@ -18,6 +18,8 @@ _COMMON: dict[str, str | int | float | bool] = {
     "log_level": 3,
 }
 
+_BROKERS_OWN = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")  # under KIP-848
+
 
 def consumer(connection: Mapping[str, str], group: str, instance: str | None) -> dict[str, object]:
     """A member of a group."""
@@ -39,10 +41,15 @@ def consumer(connection: Mapping[str, str], group: str, instance: str | None) ->
         "heartbeat.interval.ms": 1_000,  # a member learns of a rebalance by it: two rounds took 9 s with 3,000
         "max.poll.interval.ms": 60_000,
         "check.crcs": True,
+        "topic.metadata.refresh.interval.ms": 30_000,  # by which a deleted or widened topic is noticed
     }
     if instance is not None:
         settings["group.instance.id"] = instance  # recovery after a kill in 1.2 s instead of 10
-    return {**settings, **connection}
+    settings |= connection
+    if settings.get("group.protocol") == "consumer":
+        for name in _BROKERS_OWN:
+            settings.pop(name, None)
+    return settings
 
 
 def reader(connection: Mapping[str, str]) -> dict[str, object]:

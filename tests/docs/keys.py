@@ -1,0 +1,130 @@
+"""Every key of a topology file with what it defaults to and what it says; `catalogues` holds it against the grammar."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+NEEDED: Final = "needed"
+
+
+class Key(NamedTuple):
+    """A key: what is assumed where it is left out, or that it is needed, and what it says."""
+
+    default: str
+    says: str
+
+
+_TO = Key(NEEDED, "the steps it leads to; a fallback has none of its own")
+_ATTEMPTS = "how often, how long and with which pauses; see below"
+_CONCURRENCY = Key("16", "tasks at once in one process, 1 to 10,000")
+_SETTINGS = Key("none", "a free mapping, given to the handler when it is made")
+_END = Key("never", "it is an end")
+
+FILE: Final = {
+    "pipeline": Key(
+        NEEDED, "its name, in front of every topic and group: a letter, then up to 39 of `a-z`, `0-9` and `-`"
+    ),
+    "description": Key("none", "a sentence for people; no part of the digest"),
+    "limits": Key(NEEDED, "what one run may use; a graph that could use more is refused"),
+    "reviews": Key("one, for 24h", "how people are asked"),
+    "ingress": Key(NEEDED, "what comes in"),
+    "steps": Key(NEEDED, "the steps by name, in the order in which data meets them"),
+    "deploy": Key("none", "settings of a deployment; not read, and no part of the digest"),
+}
+LIMITS: Final = {
+    "deadline": Key(NEEDED, "of one round of a run, 100ms to 168h; a person's decision opens the next round"),
+    "tasks": Key(NEEDED, "attempts, merges and judgements together"),
+    "cost": Key("0 USD", "money, as `0.05 USD`"),
+}
+REVIEWS: Final = {
+    "expires": Key("24h", "how long a question stays open"),
+    "times": Key("1", "how many one run may ask, 0 to 20"),
+}
+INGRESS: Final = {
+    "contract": Key(NEEDED, "of the records in `p.in`"),
+    "event_id": Key(NEEDED, "a text field by which an event is known again"),
+    "remember": Key(
+        "24h, 2,000,000", "`{for: 24h, ids: 2_000_000}`: how long and how many events of a partition are known"
+    ),
+    "to": Key(NEEDED, "the workers it leads to"),
+}
+STEP: Final = {
+    "worker": {
+        "kind": Key(NEEDED, "`worker`"),
+        "run": Key(NEEDED, "the handler, `module:attribute`; see [Workers](workers.md)"),
+        "reads": Key("what comes", "its contract, said again and held against what the step before it writes"),
+        "writes": Key(NEEDED, "the contract of what it answers"),
+        "attempts": Key("3 x 30s", _ATTEMPTS),
+        "cost": Key("0 USD", "the most that one attempt may spend"),
+        "concurrency": _CONCURRENCY,
+        "fallback": Key("none", "the worker that acts for it when it is dead"),
+        "review": Key("false", "whether a person is asked when nothing else is left"),
+        "settings": _SETTINGS,
+        "to": _TO,
+    },
+    "validator": {
+        "kind": Key(NEEDED, "`validator`"),
+        "of": Key(NEEDED, "the step it judges, which is the one right before it"),
+        "checks": Key(NEEDED, "what it asks; see [Gates](gates.md) and below"),
+        "on_reject": Key("the run ends", "`{fallback: true, review: true}`: what follows, in this order"),
+        "attempts": Key("1 x 1s for rules, 2 x 5s with Python", _ATTEMPTS),
+        "concurrency": _CONCURRENCY,
+        "to": _TO,
+    },
+    "aggregator": {
+        "kind": Key(NEEDED, "`aggregator`"),
+        "of": Key(NEEDED, "its branches: exactly the steps that lead to it"),
+        "merge": Key(NEEDED, "the policy; see [Joins](joins.md) and below"),
+        "wait": Key(
+            "until no branch can come",
+            "how long it waits after the first branch came, at most the rest of the deadline",
+        ),
+        "writes": Key(NEEDED, "the contract of what it makes"),
+        "review": Key("false", "whether a person is asked about a conflict; `tie: review` says the same"),
+        "to": _TO,
+    },
+    "effect": {
+        "kind": Key(NEEDED, "`effect`"),
+        "run": Key(NEEDED, "the sink, a class; see [Effects](effects.md)"),
+        "settings": _SETTINGS,
+        "attempts": Key("3 x 10s", _ATTEMPTS),
+        "concurrency": _CONCURRENCY,
+        "to": _END,
+    },
+    "output": {
+        "kind": Key(NEEDED, "`output`"),
+        "contract": Key("what comes", "its contract, said again and held against what the step before it writes"),
+        "key": Key(NEEDED, "the text or whole-number field that is the record's key"),
+        "to": _END,
+    },
+}
+ATTEMPTS: Final = {
+    "max": Key("see the step", "attempts, 1 to 100"),
+    "timeout": Key("see the step", "of one attempt, 1ms to 1h"),
+    "backoff": Key(
+        "[200ms, 2s]", "the pauses between, each at most 10s; the last one repeats, and all vary by a fifth"
+    ),
+}
+ON_REJECT: Final = {
+    "reruns": Key("0", "not there yet: only 0 is taken"),
+    "fallback": Key("false", "ask the judged worker's fallback first"),
+    "review": Key("false", "ask a person"),
+}
+CHECK: Final = {
+    "rule": Key("or `run`", "a CEL expression over `value`"),
+    "run": Key("or `rule`", "a check in Python, `module:attribute`"),
+    "code": Key("the name in `run`", "names the reason; a rule needs one"),
+    "path": Key("none", "JSON pointer to what it is about"),
+    "hint": Key("none", "what could help"),
+    "waivable": Key("false", "whether a person's approval stands above it"),
+    "retryable": Key("false", "whether the worker could do better knowing the reason"),
+    "severity": Key("error", "`error` rejects, `warning` is only noted"),
+    "settings": _SETTINGS,
+}
+MERGE: Final = {
+    "policy": Key(NEEDED, "`all` or `vote`"),
+    "field": Key("needed to vote", "the field that is compared"),
+    "min_agree": Key("more than half", "how many must say the same"),
+    "tie": Key("needed to vote", "`review` asks a person, `reject` ends the run"),
+    "run": Key("none", "a function `(votes, concluded)` that makes the value"),
+}
