@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import Conflict, Context, Merged, Reason, Reject, Vote
-from penstock.cli.plans import compile_file, resolve
+from penstock.assembly.plans import compile_file, resolve
 from penstock.contracts.rules import Rule
 from penstock.topology.plan import Check, Validator
 from triage.contracts import Decision, MessageReceived, Understanding

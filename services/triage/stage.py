@@ -17,7 +17,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from penstock.cli.plans import compile_file
+from penstock.assembly.plans import compile_file
 from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
 from penstock.errors import Mistake, TimedOut

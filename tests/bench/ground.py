@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bench.jobs import Job
 from bench.processes import HERE, Running, product, raw
 from bench.topics import Header, Topics
-from penstock.cli.plans import compile_file
+from penstock.assembly.plans import compile_file
 from penstock.contracts import schemas
 from penstock.contracts.envelope import HEADER, Envelope
 from penstock.contracts.identity import run_id, task_id

@@ -18,13 +18,14 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "services")]
 from docs import keys, sources  # noqa: E402 - found by the line above
 from docs.keys import Key  # noqa: E402 - the same
 from penstock import errors  # noqa: E402 - the same
+from penstock.assembly.plans import compile_file  # noqa: E402 - the same
 from penstock.cli import connection, end  # noqa: E402 - the same
-from penstock.cli.plans import compile_file  # noqa: E402 - the same
 from penstock.provision.apply import topics_of  # noqa: E402 - the same
 from penstock.runtime import watchdog  # noqa: E402 - the same
 from penstock.runtime.metrics import Metrics  # noqa: E402 - the same
+from penstock.testing.codes import CODES as CASE_CODES  # noqa: E402 - the same
 from penstock.topology import wanted  # noqa: E402 - the same
-from penstock.topology.codes import CODES  # noqa: E402 - the same
+from penstock.topology.codes import CODES, Code  # noqa: E402 - the same
 
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DAY_MS: Final = 86_400_000
@@ -91,6 +92,7 @@ def tables() -> dict[str, Callable[[], Iterator[str]]]:
     return {
         "keys": _keys,
         "codes-topology": _topology_codes,
+        "codes-cases": _case_codes,
         "codes": _codes,
         "exit-codes": _exit_codes,
         "metrics": _metrics,
@@ -124,7 +126,15 @@ def _keys() -> Iterator[str]:
 
 
 def _topology_codes() -> Iterator[str]:
-    rows = ((f"`{code.code}`", _filled(code.what), _filled(code.why)) for code in CODES.values())
+    yield from _code_table(CODES)
+
+
+def _case_codes() -> Iterator[str]:
+    yield from _code_table({name: code for name, code in CASE_CODES.items() if name not in CODES})
+
+
+def _code_table(codes: Mapping[str, Code]) -> Iterator[str]:
+    rows = ((f"`{code.code}`", _filled(code.what), _filled(code.why)) for code in codes.values())
     yield from _table(("code", "what is wrong", "why it matters"), rows)
 
 

@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from docs import keys, sources
 from docs.catalogues import renewed, tables
 from docs.pages import ROOT, files
-from penstock.cli.plans import compile_file
+from penstock.assembly.plans import compile_file
 from penstock.contracts import schemas
 from penstock.errors import Mistake
-from penstock.topology.codes import CODES
+from penstock.testing.codes import CODES
 from penstock.topology.compiler import compile_topology
 
 LACKING = {"E010", "E024", "E044"}  # no steps, no such key, nothing it leads to

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli.plans import compile_file
+from penstock.assembly.plans import compile_file
 from penstock.errors import Refused, Unreached
 from penstock.provision.apply import apply, groups_of, topics_of
 from penstock.provision.broker import Broker

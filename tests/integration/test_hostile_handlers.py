@@ -148,7 +148,7 @@ def host() -> Iterator[Host]:
             cast.usually(replaced.get(name, name), scored)
         cast.usually(replaced.get("second", "second"), scored)
         cast.usually(replaced.get("check", "check"), lambda *_: [])
-        made.append(Pipeline(text, cast))
+        made.append(Pipeline(text, cast, threaded=any(name.endswith("_blocking") for name in replaced.values())))
         return made[-1]
 
     yield make

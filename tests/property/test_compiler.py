@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
-from penstock.cli.plans import resolve
+from penstock.assembly.plans import resolve
 from penstock.contracts.schemas import Schemas, load
 from penstock.contracts.topics import INGRESS
 from penstock.errors import Mistake

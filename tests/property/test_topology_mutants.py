@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from penstock.cli.plans import resolve
+from penstock.assembly.plans import resolve
 from penstock.contracts.schemas import load
 from penstock.errors import Mistake
 from penstock.topology import render

@@ -12,16 +12,21 @@ from penstock.runtime.kit import Kit
 from penstock.runtime.memory import MemoryBroker
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Record
-from pipelines import Ticker, contracts
+from penstock.testing.clock import Clock
+from pipelines import contracts
 
 ADDRESS = Address("p.a", 0, 7)
 
 
 def kit(**settings: str) -> Kit:
     """The tools of a process on a broker in memory."""
-    clock = Ticker()
+    clock = Clock()
     tools = kit_for(MemoryBroker(clock), Codec(contracts()), Metrics("p"), settings=settings, clock=clock)
-    return replace(tools, sleep=clock.rest)
+
+    async def rest(seconds: float) -> None:
+        clock.sleep(seconds)
+
+    return replace(tools, sleep=rest)
 
 
 def test_settings_for_a_step_stand_above_all_others() -> None:

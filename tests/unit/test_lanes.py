@@ -128,5 +128,6 @@ def test_close_cancels_what_runs(lanes: Lanes) -> None:
     lanes.close()
 
     assert told == ["cleaned up"]
+    assert lanes._thread is not None
     assert not lanes._thread.is_alive()
     assert lanes._loop.is_closed()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli.plans import resolve
+from penstock.assembly.plans import resolve
 from penstock.contracts.schemas import Schemas, load
 from penstock.errors import Mistake
 from penstock.topology.compiler import compile_topology

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli.plans import compile_file, resolve
+from penstock.assembly.plans import compile_file, resolve
 from penstock.contracts.schemas import load
 from penstock.errors import Mistake
 from penstock.topology.bound import terms

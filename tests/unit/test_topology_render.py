@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from penstock.assembly.plans import compile_file, resolve
 from penstock.cli import main
 from penstock.cli.check import check
-from penstock.cli.plans import compile_file, resolve
 from penstock.contracts.schemas import load
 from penstock.topology import render
 from penstock.topology.compiler import compile_topology

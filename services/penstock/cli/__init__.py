@@ -14,6 +14,7 @@ COMMANDS = {
     "check": Entry(
         "penstock.cli.check:check", "Say what a topology file does, what it costs at worst, and what is wrong with it."
     ),
+    "test": Entry("penstock.cli.test:test", "Try a topology file against its cases, without Kafka and models."),
     "apply": Entry("penstock.cli.apply:apply", "Make the cluster match a topology file."),
     "run": Entry("penstock.cli.run:run", "Run the steps of a topology file."),
     "send": Entry("penstock.cli.send:send", "Send records to a pipeline."),

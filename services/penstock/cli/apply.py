@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from penstock.assembly.plans import compile_file
 from penstock.cli import connection
 from penstock.cli.flags import Flags
-from penstock.cli.plans import compile_file
 from penstock.provision.apply import apply as match
 from penstock.runtime.kafka.admin import KafkaAdmin
 

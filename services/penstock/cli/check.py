@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.plans import compile_file
+from penstock.assembly.plans import compile_file
 from penstock.topology import bound, render
 from penstock.topology.plan import Output, Plan, Step, Worker
 

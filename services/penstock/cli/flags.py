@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import click
 
+from penstock.errors import Misuse
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -37,6 +39,18 @@ def accept(command: click.Command) -> click.Command:
     for below in command.commands.values() if isinstance(command, click.Group) else ():
         accept(below)
     return command
+
+
+def read_settings(texts: Sequence[str]) -> dict[str, str]:
+    """What --set says; Misuse E331 for what is no KEY=VALUE."""
+    found = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise Misuse("E331", f"“{text[:80]}” is no setting", why="--set takes KEY=VALUE or STEP:KEY=VALUE",
+                          fix="write --set data=DIR")  # fmt: skip
+        found[name] = value
+    return found
 
 
 class Duration(click.ParamType[float, str]):

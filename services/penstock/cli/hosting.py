@@ -1,4 +1,4 @@
-"""From a plan and a connection to a process that hosts services: the one place where the rooms meet."""
+"""From a plan and a connection to a process that hosts services."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import asyncio
 import fcntl
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
-from penstock.aggregator import service as aggregators
+from penstock.assembly.plans import resolve
+from penstock.assembly.services import all_steps, services
 from penstock.cli.cluster import lacks
-from penstock.cli.plans import resolve
+from penstock.cli.flags import read_settings
 from penstock.contracts import schemas
 from penstock.contracts.address import Address
-from penstock.contracts.topics import INGRESS, SUPERVISOR
-from penstock.effects import service as effect_hands
-from penstock.errors import Mistake, Misuse
-from penstock.ingress import service as doors
+from penstock.errors import Mistake
 from penstock.provision import places
 from penstock.runtime import logs
 from penstock.runtime.codec import Codec
@@ -29,18 +26,8 @@ from penstock.runtime.kafka import KafkaCluster
 from penstock.runtime.kit import Kit
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Cluster, Log, Record
-from penstock.runtime.service import Service
-from penstock.supervisor import service as overseers
-from penstock.topology.plan import Output, Plan
-from penstock.validator import service as gates
-from penstock.worker import service as benches
+from penstock.topology.plan import Plan
 
-_ROOMS: Mapping[str, Callable[[Plan, str, Kit], Service]] = {
-    "worker": benches.build,
-    "validator": gates.build,
-    "aggregator": aggregators.build,
-    "effect": effect_hands.build,
-}
 _MOST_SLOTS = 1_000
 
 
@@ -68,7 +55,7 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     cluster = KafkaCluster(connection, instance=identity)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
-    kit = kit_for(cluster, codec, metrics, settings=_settings(layout.settings))
+    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings))
     hosted = services(plan, names, kit)
     hosting = Hosting(
         identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port,
@@ -94,35 +81,6 @@ def kit_for(
 
     jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
     return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings)
-
-
-def all_steps(plan: Plan) -> tuple[str, ...]:
-    """Every step that needs a process, in the order in which records meet them."""
-    own = tuple(name for name, step in plan.steps.items() if not isinstance(step, Output))
-    return (INGRESS, *own, SUPERVISOR)
-
-
-def services(plan: Plan, names: tuple[str, ...], kit: Kit) -> list[Service]:
-    """Services for these steps."""
-    known = all_steps(plan)
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean “{near[0]}”?" if near else f"steps are: {', '.join(known)}"
-            raise Misuse("E330", f"{plan.pipeline} has no step “{name}” to run", fix=hint)
-    special = {INGRESS: doors.build, SUPERVISOR: overseers.build}
-    return [(special.get(name) or _ROOMS[plan.steps[name].kind])(plan, name, kit) for name in names]
-
-
-def _settings(texts: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator or not name:
-            raise Misuse("E331", f"“{text[:80]}” is no setting", why="--set takes KEY=VALUE or STEP:KEY=VALUE",
-                          fix="write --set data=DIR")  # fmt: skip
-        found[name] = value
-    return found
 
 
 _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives

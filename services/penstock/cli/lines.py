@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,18 +26,6 @@ def lines(data: Path | None) -> Iterator[str]:
             yield from _lines(file, str(data))
     except OSError as error:
         raise _unreadable(data, error.strerror or str(error)) from error
-
-
-def content(path: Path, most: int) -> bytes:
-    """The first bytes of a regular file, one more than `most` at most. OSError where there is none to read.
-
-    A pipe or a device may never end, or never begin.
-    """
-    kind = path.stat().st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        raise OSError(0, "it is a pipe or a device, not a file")
-    with path.open("rb") as file:
-        return file.read(most + 1)
 
 
 def _lines(file: BinaryIO, source: str) -> Iterator[str]:

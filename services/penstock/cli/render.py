@@ -18,8 +18,13 @@ def error(mistake: Mistake, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(document(mistake), ensure_ascii=False))
         return
+    tell(text(mistake), err=True)
+
+
+def tell(words: str, *, err: bool = False) -> None:
+    """Say something in colour, where it goes to a terminal whose owner wants it."""
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
-    click.echo(text(mistake), err=True, color=False if plain else None)
+    click.echo(words, err=err, color=False if plain else None)
 
 
 def document(mistake: Mistake) -> dict[str, object]:
@@ -54,7 +59,7 @@ def _where(place: Place | None) -> dict[str, object] | None:
 
 def _lines(mistake: Mistake) -> Iterator[str]:
     yield click.style(f"error[{mistake.code}]", fg="red", bold=True) + click.style(
-        f": {_shown(mistake.what)}", bold=True
+        f": {shown(mistake.what)}", bold=True
     )
     if mistake.place and mistake.place.line:
         yield from _snippet(mistake.place)
@@ -70,7 +75,7 @@ def _snippet(place: Place) -> Iterator[str]:
     """The line of the file with a mark under the place, in the form compilers have taught."""
     number = f"{place.line:>2}"
     margin = click.style(" " * len(number) + " |", fg="blue")
-    yield f"{' ' * len(number)}{click.style('-->', fg='blue')} {_shown(str(place))}"
+    yield f"{' ' * len(number)}{click.style('-->', fg='blue')} {shown(str(place))}"
     if not place.source:
         return
     start = max(0, place.column - _WIDTH // 2) if len(place.source) > _WIDTH else 0
@@ -78,7 +83,7 @@ def _snippet(place: Place) -> Iterator[str]:
     before = place.column - 1 - start
     marks = "^" * max(1, min(place.width, len(source) - before))
     yield margin
-    yield f"{click.style(f'{number} |', fg='blue')} {_shown(source)}"
+    yield f"{click.style(f'{number} |', fg='blue')} {shown(source)}"
     yield f"{margin} {' ' * before}{click.style(marks, fg='red', bold=True)}"
     yield margin
 
@@ -86,9 +91,9 @@ def _snippet(place: Place) -> Iterator[str]:
 def _field(label: str, value: str) -> Iterator[str]:
     """A labelled value whose further lines stand under its first; nothing for an empty one."""
     for index, line in enumerate(value.splitlines()):
-        yield f"{click.style(label, fg='blue') if index == 0 else ' ' * len(label)}{_shown(line)}"
+        yield f"{click.style(label, fg='blue') if index == 0 else ' ' * len(label)}{shown(line)}"
 
 
-def _shown(line: str) -> str:
+def shown(line: str) -> str:
     """The words of a file, without what could move the terminal's cursor."""
     return "".join(char if char.isprintable() else " " for char in line)

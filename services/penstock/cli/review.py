@@ -14,10 +14,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from penstock.assembly.plans import compile_file
 from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
 from penstock.cli.group import Suggesting
-from penstock.cli.plans import compile_file
 from penstock.contracts import schemas
 from penstock.contracts.records import Offer, Review
 from penstock.contracts.topics import Topics

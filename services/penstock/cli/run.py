@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from penstock.assembly.plans import compile_file
 from penstock.cli import connection
 from penstock.cli.flags import Duration
 from penstock.cli.hosting import Layout, host
-from penstock.cli.plans import compile_file
 
 
 @click.command()

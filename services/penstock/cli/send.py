@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
+from penstock.assembly.plans import compile_file
 from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
 from penstock.cli.lines import lines
-from penstock.cli.plans import compile_file
 from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
 from penstock.errors import Unreached

@@ -35,10 +35,8 @@ class Kit:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def settings_of(self, step: str, own: Mapping[str, Any]) -> dict[str, Any]:
-        """A handler's settings: the topology's, those of the deployment over them, and those for this step on top."""
-        general = {name: value for name, value in self.settings.items() if ":" not in name}
-        special = {n.partition(":")[2]: v for n, v in self.settings.items() if n.partition(":")[0] == step}
-        return {**own, **general, **special}
+        """A handler's settings; see `settled`."""
+        return settled(step, own, self.settings)
 
     async def record(self, address: Address) -> Record | None:
         """One record where it lies, however long the broker is away; None when it is gone."""
@@ -51,3 +49,10 @@ class Kit:
     def now(self) -> int:
         """Milliseconds since the epoch."""
         return int(self.clock() * 1000)
+
+
+def settled(step: str, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A handler's settings: the topology's, those of the deployment over them, and those for this step on top."""
+    general = {name: value for name, value in given.items() if ":" not in name}
+    special = {n.partition(":")[2]: v for n, v in given.items() if n.partition(":")[0] == step}
+    return {**own, **general, **special}

@@ -37,15 +37,19 @@ class Finished(NamedTuple):
 
 
 class Lanes:
-    """Runs the jobs of all services of a process; what is finished waits in `finished` for the loop's thread."""
+    """Runs the jobs of all services of a process; what is finished waits in `finished` for the loop's thread.
 
-    def __init__(self) -> None:
+    Where a `loop` is given there is no thread: whoever gave it runs it, and jobs get on while they do.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.finished: deque[Finished] = deque()
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
         self._queues: dict[int, asyncio.Queue[Ticket]] = {}
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lanes", daemon=True)
-        self._thread.start()
+        self._thread = None if loop else threading.Thread(target=self._loop.run_forever, name="lanes", daemon=True)
+        if self._thread is not None:
+            self._thread.start()
 
     def submit(self, tickets: list[Ticket], concurrency: int) -> None:
         """Queue jobs of one owner; at most `concurrency` of its jobs run at once."""
@@ -56,6 +60,9 @@ class Lanes:
         if self._loop.is_closed():
             return
         self._loop.call_soon_threadsafe(self._end)
+        if self._thread is None:
+            self._loop.run_forever()
+            return
         self._thread.join(2 * _PATIENCE)
         if not self._thread.is_alive():
             self._loop.close()

@@ -41,6 +41,7 @@ class Processor:
         interval: float = 0.02,
         forgive_deaths: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
         self._heart = heart or Heart(clock)
         self.halted: dict[str, Halt] = {}
@@ -51,7 +52,7 @@ class Processor:
         self._encode_event = events.writer(codec)
         self._on_halt = on_halt
         self._log: Log = cluster.log()
-        self.lanes = Lanes()
+        self.lanes = lanes or Lanes()
         self.intakes = [Intake(service, cluster, self._log, codec, clock) for service in services]
         for intake in self.intakes:
             intake.attach(self)

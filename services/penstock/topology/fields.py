@@ -23,6 +23,7 @@ class Fields:
         self.table, self.report, self.where, self.spot = table, report, where, spot
         self.known = tuple(known)
         self.keys = {word.text: word.spot for word, _ in table.entries}
+        self.unknown = tuple(word.text for word, _ in table.entries if word.text not in self.known)
         self._meant = {meant for word, _ in table.entries if (meant := self._unknown(word))}
 
     def missing(self, key: str) -> None:

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from penstock.errors import Mistake, Place
-from penstock.topology.codes import CODES
+from penstock.topology.codes import CODES, Code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 T = TypeVar("T")
 _SHOWN = 80
@@ -35,19 +35,24 @@ class At(Generic[T]):
 
 @dataclass(slots=True)
 class Report:
-    """The mistakes found so far in one file; `source` are its lines."""
+    """The mistakes found so far in one file; `source` are its lines, `codes` the catalogue for its kind of file."""
 
     file: str
     source: list[str] = field(default_factory=list)
     found: list[Mistake] = field(default_factory=list)
+    codes: Mapping[str, Code] = field(default_factory=lambda: CODES)
 
     def add(self, code: str, spot: Spot, **words: object) -> None:
         """Note a mistake under its code; the words fill in the code's sentences."""
-        entry = CODES[code]
+        entry = self.codes[code]
         shown = {key: shorten(word) if isinstance(word, str) else word for key, word in words.items()}
         what, why, fix = (text.format(**shown) for text in (entry.what, entry.why, entry.fix))
+        self.found.append(Mistake(code, what, why, fix, self.place(spot)))
+
+    def place(self, spot: Spot) -> Place:
+        """A spot with its file and its line."""
         line = self.source[spot.line - 1] if spot.line <= len(self.source) else ""
-        self.found.append(Mistake(code, what, why, fix, Place(self.file, spot.line, spot.column, line, spot.width)))
+        return Place(self.file, spot.line, spot.column, line, spot.width)
 
     def has(self, *codes: str) -> bool:
         """Whether one of these codes was noted (any, where none is given)."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import stat
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-from penstock.cli.lines import content
 from penstock.contracts import schemas
 from penstock.errors import Misuse, Place
 from penstock.topology.compiler import compile_topology
@@ -22,9 +22,25 @@ def compile_file(path: Path) -> Plan:
     except OSError as error:
         raise Misuse("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
                      place=Place(str(path))) from error  # fmt: skip
-    root = path.resolve().parent.parent
-    _import_from(root / "services")
-    return compile_topology(data, str(path), schemas.load(root / "schemas" / "avro"), resolve)
+    _import_from(path.resolve().parent.parent / "services")
+    return compile_topology(data, str(path), contracts_beside(path), resolve)
+
+
+def contracts_beside(path: Path) -> schemas.Schemas:
+    """The contracts that a topology file can speak of."""
+    return schemas.load(path.resolve().parent.parent / "schemas" / "avro")
+
+
+def content(path: Path, most: int) -> bytes:
+    """The first bytes of a regular file, one more than `most` at most. OSError where there is none to read.
+
+    A pipe or a device may never end, or never begin.
+    """
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise OSError(0, "it is a pipe or a device, not a file")
+    with path.open("rb") as file:
+        return file.read(most + 1)
 
 
 def resolve(path: str) -> object:
