@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -23,6 +24,7 @@ from penstock.topology.plan import Aggregator, Effect, Plan
 ROOT = Path(__file__).resolve().parents[1]
 DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
 DESK = (ROOT / "tests" / "topologies" / "desk.yaml").read_text(encoding="utf-8")
+RACE = (ROOT / "tests" / "topologies" / "race.yaml").read_text(encoding="utf-8")
 
 
 @cache
@@ -78,6 +80,7 @@ def desk_cast() -> Cast:
     cast.usually("read_simply", scored)
     cast.usually("second", lambda value, _: {**value, "score": value["score"] / 2})
     cast.usually("check", lambda *_: [])
+    cast.usually("arbiter", lambda conflict, _: json.loads(conflict["votes"][0]["value"]))
     return cast
 
 

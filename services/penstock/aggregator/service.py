@@ -174,19 +174,19 @@ class _Table:
         )  # fmt: skip
         case = _Case(state, self._votes(state), record, around, now)
         try:
-            concluded = self._decide(case.votes)
+            concluded = self._decide(case)
             if isinstance(concluded, Conflict):
                 return self._dead(case, concluded, "conflict")
             return self._emit(case, concluded)
         except Poison as poison:
             return self._dead(case, Conflict((Reason(poison.code, str(poison), poison.path),)), "failed")
 
-    def _decide(self, votes: list[Vote]) -> Concluded:
+    def _decide(self, case: _Case) -> Concluded:
         """The policy decides; the user's function, where there is one, makes the value, or the suggestion, of it."""
-        concluded = conclude(self._policy, votes)
         if self._merge is None:
-            return concluded
-        made = at_once(self._merge, votes, concluded)
+            return conclude(self._policy, case.votes)
+        votes = self._votes(case.state)  # its own: it may change what it is given
+        made = at_once(self._merge, votes, conclude(self._policy, votes))
         if made.error is not None:
             raise Poison("bad_merge", raised(made.error).message) from made.error
         return made.answer if isinstance(made.answer, Merged | Conflict) else Merged(made.answer)
