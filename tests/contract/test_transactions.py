@@ -138,6 +138,22 @@ def test_three_deaths_halt(stage: Stage) -> None:
     assert stage.answered() == 5
 
 
+def test_a_new_client_is_no_death(stage: Stage) -> None:
+    """A process that leaves its group and comes back, as often as it may, has not died of the record in its hand."""
+    stage.held.add(0)
+    stage.feed(range(6), partition=0)
+    processor = stage.processor(stage.calls())
+    for time in range(4):
+        stage.drive(lambda times=time + 1: stage.begun[0] >= times and stage.answered() >= 5, processor)  # type: ignore[misc]  # bound now
+        processor.intakes[0]._renew()
+    stage.held.clear()
+    stage.drive(lambda: stage.answered() >= 6, processor)
+    processor.run(ended)
+
+    assert not processor.halted
+    assert stage.owed() == NOTHING_OWED
+
+
 def die(processor: Processor) -> None:
     """End as a crash does: nothing is committed and nobody is asked."""
     for intake in processor.intakes:

@@ -64,6 +64,7 @@ class Intake:
         self._polled = 0.0
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
+        self._our_deaths: set[int] = set()  # partitions whose committed counter holds the one that we would die
         self._sentry = Sentry(log, service.source)
         self._doom: Halt | None = None
         self._fenced = -FENCED_AGAIN_WITHIN
@@ -112,8 +113,9 @@ class Intake:
         return list(self._fresh)
 
     def begin(self, partition: int) -> None:
-        """The death counter of a fresh partition is committed."""
+        """A partition's place and its death counter are committed."""
         self._fresh.discard(partition)
+        (self._our_deaths.add if self.trackers[partition].deaths else self._our_deaths.discard)(partition)
 
     def due(self, now: int) -> Iterator[tuple[int, int]]:
         """Partitions with timers that may fire now, and the time up to which.
@@ -155,7 +157,7 @@ class Intake:
         committed = self.committed(sorted(self.trackers))
         try:
             for partition, place in committed.items():
-                self._adopt(partition, place, most_deaths=self._found_deaths[partition])
+                self._adopt(partition, place, most=self._found_deaths[partition])
                 self.consumer.seek(partition, place.offset)
         except Halt as halt:  # its place is the next poll, where a halt stops this service alone
             self._doom = halt
@@ -188,7 +190,7 @@ class Intake:
                     f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
                     "sets a new group's first offsets, and says what to do when a topic was given more partitions"
                 )
-            self._adopt(partition, place)
+            self._adopt(partition, place, ours=int(partition in self._our_deaths))
             starts[partition] = place.offset
         return starts
 
@@ -223,10 +225,12 @@ class Intake:
         if self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
             self._renew()
         try:
-            return self.consumer.poll(max(1, wanted), 0 if ready else timeout)
+            arrived = self.consumer.poll(max(1, wanted), 0 if ready else timeout)
         except Fenced as error:
             self.rejoin(error)
             return []
+        self._sentry.heard(max(1, wanted), len(arrived))
+        return arrived
 
     def _ready(self) -> int:
         """How many records of the backlog may be opened now."""
@@ -266,11 +270,12 @@ class Intake:
         self._samples.pop(partition, None)
         self._fresh.discard(partition)
 
-    def _adopt(self, partition: int, place: Committed, most_deaths: int = DEADLY) -> None:
-        """Begin at a committed place; `most_deaths` of those it counts are others', the rest is our own life."""
+    def _adopt(self, partition: int, place: Committed, *, ours: int = 0, most: int = DEADLY) -> None:
+        """Begin at a committed place. Of the deaths it counts `ours` is the one we did not die; others died `most`."""
         self._drop(partition)
         tracker = Tracker(self.epoch_of(partition), place)
-        tracker.deaths = self._found_deaths[partition] = 0 if self.forgive else min(tracker.deaths, most_deaths)
+        died = max(0, min(tracker.deaths - ours, most))
+        tracker.deaths = self._found_deaths[partition] = 0 if self.forgive else died
         self._check_deaths(tracker, partition)
         self._restore(partition)
         self.trackers[partition] = tracker

@@ -10,7 +10,7 @@ from penstock.errors import Halt
 from penstock.runtime.ports import Consumer, Log
 
 _EVERY = 5.0  # s
-_LOOKS = 4  # in a row at which committed records lay there and the place did not move
+_LOOKS = 4  # in a row at which committed records lay there, a poll came back hungry and the place did not move
 
 
 class Sentry:
@@ -29,6 +29,11 @@ class Sentry:
         self._ends: Future[Mapping[int, int]] | None = None
         self._places: dict[int, int] = {}
         self._still: Counter[int] = Counter()
+        self._thirsty = False
+
+    def heard(self, asked: int, got: int) -> None:
+        """A poll asked for so many records and got so many; where it got all, more may wait in the client."""
+        self._thirsty = self._thirsty or got < asked
 
     def soon(self) -> None:
         """Look at the next opportunity: something changed."""
@@ -64,7 +69,8 @@ class Sentry:
         self._ends = None
         for partition, end in ends.items():
             place = consumer.reached(partition)
-            still = partition in partitions and place < end and place == self._places.get(partition)
+            still = self._thirsty and partition in partitions and place < end and place == self._places.get(partition)
             self._still[partition] = self._still[partition] + 1 if still else 0
             self._places[partition] = place
+        self._thirsty = False
         return [partition for partition, looks in self._still.items() if looks >= _LOOKS]
