@@ -105,9 +105,7 @@ def test_a_member_that_lost_its_place_joins_again(stage: Stage) -> None:
 
 
 def test_a_zombie_with_an_unknown_result_commits_nothing(stage: Stage) -> None:
-    """A member that was given up while it had records in hand, and whose commit then fails, must not begin again in
-    place: the partitions are somebody else's, whose offsets it would overwrite.
-    """
+    """A member that was given up with records in hand must not begin again in place: an heir has the partitions."""
     mishaps = Mishaps(stage.world.impatient())
     stage.held |= {0, 1, 2, 3}
     stage.feed(range(40))
