@@ -104,6 +104,32 @@ def test_a_member_that_lost_its_place_joins_again(stage: Stage) -> None:
     assert {(p, place.offset) for p, place in stage.committed().items()} == {(p, 10) for p in range(4)}
 
 
+def test_a_zombie_with_an_unknown_result_commits_nothing(stage: Stage) -> None:
+    """A member that was given up with records in hand must not begin again in place: an heir has the partitions."""
+    mishaps = Mishaps(stage.world.impatient())
+    stage.held |= {0, 1, 2, 3}
+    stage.feed(range(40))
+    zombie = stage.processor(stage.calls(concurrency=64), cluster=mishaps)
+    stage.drive(lambda: stage.answered() >= 36, zombie)
+    stage.world.give_up(zombie.intakes[0].consumer)
+    stage.held.clear()
+    heir = stage.processor(stage.calls(concurrency=64), slot="1")
+    stage.drive(lambda: stage.answered() >= 40, heir)
+    stage.feed(range(40, 80))
+    stage.drive(lambda: stage.answered() >= 80, heir)
+    mishaps.fates.append(request_lost)
+    zombie._collect()
+    zombie._commit()
+    stage.feed(range(80, 120))
+    stage.drive(lambda: stage.answered() >= 120, zombie, heir)
+    stage.quiet(0.5, zombie, heir)
+    zombie.run(ended)
+    heir.run(ended)
+
+    assert stage.owed() == NOTHING_OWED
+    assert {(p, place.offset) for p, place in stage.committed().items()} == {(p, 30) for p in range(4)}
+
+
 def test_a_client_that_hears_nothing_is_replaced(stage: Stage) -> None:
     """A partition whose committed records do not come any more is read by a new client, each record once."""
     world, begun = stage.world, stage.world.clock()

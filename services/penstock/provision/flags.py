@@ -29,9 +29,9 @@ _PROPERTIES = {
     "share.coordinator.state.topic.num.partitions": "1",
     # no waiting where there is nobody to wait for
     "group.initial.rebalance.delay.ms": "0",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-    # KAFKA-20734: while a partition has no leader, a commit's markers are skipped and its readers wait for ever; an
-    # orderly stop takes every leader away first, and here there is nobody to take over
+    # KAFKA-20734: while a partition has no leader, a transaction's markers are skipped: its readers wait for ever, or
+    # the producer's next commit makes visible what was aborted. So no stop takes the leaders away first, and what
+    # timed out in the meantime is aborted 10 s after a start (the default), when the leaders are certainly back
     "controlled.shutdown.enable": "false",
     # after a stop the broker is let in when its old session is over: 5 s with these, 12 s by default
     "broker.session.timeout.ms": "3000",

@@ -64,9 +64,9 @@ class Intake:
         self._polled = 0.0
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
-        self._our_deaths: set[int] = set()  # partitions whose committed counter holds the one that we would die
+        self._left: dict[int, tuple[Committed, int]] = {}
         self._sentry = Sentry(log, service.source)
-        self._doom: Halt | None = None
+        self._stale = False
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
         self.consumer = self._join()
@@ -113,9 +113,8 @@ class Intake:
         return list(self._fresh)
 
     def begin(self, partition: int) -> None:
-        """A partition's place and its death counter are committed."""
+        """The death counter of a fresh partition is committed."""
         self._fresh.discard(partition)
-        (self._our_deaths.add if self.trackers[partition].deaths else self._our_deaths.discard)(partition)
 
     def due(self, now: int) -> Iterator[tuple[int, int]]:
         """Partitions with timers that may fire now, and the time up to which.
@@ -153,26 +152,21 @@ class Intake:
         return self._patiently(lambda: dict(self.consumer.committed(partitions)))
 
     def rebuild(self) -> None:
-        """Forget everything uncommitted and begin again from what the group has committed. Nobody died of it."""
-        committed = self.committed(sorted(self.trackers))
-        try:
-            for partition, place in committed.items():
-                self._adopt(partition, place, most=self._found_deaths[partition])
-                self.consumer.seek(partition, place.offset)
-        except Halt as halt:  # its place is the next poll, where a halt stops this service alone
-            self._doom = halt
-            self.lost(list(self.trackers))
+        """Forget everything uncommitted; the next poll joins anew, and begins from what the group has committed.
+
+        Not in place: whoever else committed on our partitions may own them, and Kafka takes commits of any partition
+        from any member. Nor at once: this may be called from inside a poll.
+        """
+        self.lost(list(self.trackers))
+        self._stale = True
 
     def rejoin(self, error: Fenced) -> None:
-        """The client cannot go on as the member it was: leave its share to others and come as a new one.
-
-        Fatal when that happens again soon: somebody else runs in our slot.
-        """
+        """The client cannot go on as the member it was: the same. Fatal when that happens again soon."""
         now = self._clock()
         if now - self._fenced < FENCED_AGAIN_WITHIN:
             raise Fatal(f"another process has this one's place in {self.service.group}: {error}") from error
         self._fenced = now
-        self._renew()
+        self.rebuild()
 
     def close(self) -> None:
         """Leave the group; whoever wants to commit before does so first."""
@@ -190,7 +184,7 @@ class Intake:
                     f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
                     "sets a new group's first offsets, and says what to do when a topic was given more partitions"
                 )
-            self._adopt(partition, place, ours=int(partition in self._our_deaths))
+            self._adopt(partition, place)
             starts[partition] = place.offset
         return starts
 
@@ -204,8 +198,9 @@ class Intake:
         """See `ports.Listener`."""
         for partition in partitions:
             self._drop(partition)
-            self.trackers.pop(partition, None)
             self.stores.pop(partition, None)
+            if (tracker := self.trackers.pop(partition, None)) is not None:
+                self._left[partition] = tracker.committed, self._found_deaths[partition]
 
     def waiting(self) -> None:
         """See `ports.Listener`."""
@@ -220,9 +215,7 @@ class Intake:
         if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
             return []
         self._polled = now
-        if self._doom is not None:
-            raise self._doom
-        if self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
+        if self._stale or self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
             self._renew()
         try:
             arrived = self.consumer.poll(max(1, wanted), 0 if ready else timeout)
@@ -270,14 +263,18 @@ class Intake:
         self._samples.pop(partition, None)
         self._fresh.discard(partition)
 
-    def _adopt(self, partition: int, place: Committed, *, ours: int = 0, most: int = DEADLY) -> None:
-        """Begin at a committed place. Of the deaths it counts `ours` is the one we did not die; others died `most`."""
+    def _adopt(self, partition: int, place: Committed) -> None:
+        """Begin at a committed place; where it is the very one that we left, it counts our own life, which goes on."""
         self._drop(partition)
         tracker = Tracker(self.epoch_of(partition), place)
-        died = max(0, min(tracker.deaths - ours, most))
-        tracker.deaths = self._found_deaths[partition] = 0 if self.forgive else died
+        left, found = self._left.pop(partition, (None, 0))
+        if place == left:
+            tracker.deaths = min(tracker.deaths, found)
+        if self.forgive:
+            tracker.deaths = 0
         self._check_deaths(tracker, partition)
         self._restore(partition)
+        self._found_deaths[partition] = tracker.deaths
         self.trackers[partition] = tracker
         self._fresh.add(partition)
 
@@ -307,6 +304,7 @@ class Intake:
 
     def _renew(self) -> None:
         """Leave with the share uncommitted, and come back as a new member."""
+        self._stale = False
         self.lost(list(self.trackers))
         self.consumer.close()
         self.consumer = self._join()
