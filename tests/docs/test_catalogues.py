@@ -43,7 +43,7 @@ def test_every_error_code_is_in_the_catalogue() -> None:
 
 
 def test_the_example_has_every_key(everything: Path) -> None:
-    """docs/topology.md uses each key but `deploy`, the `to` of ends and what only other merge policies have, and no other."""
+    """docs/topology.md uses each key but `deploy`, the `to` of ends and other policies' own, and none besides."""
     used = {(part, key) for part, key, _ in _keys(_loaded(everything))}
     known = {(part, key) for part, table in _parts().items() for key in table}
     elsewhere = {("merge", key) for key in _keys_of_policies()}
