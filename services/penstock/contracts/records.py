@@ -29,6 +29,7 @@ LEDGER_ENTRY = "penstock.LedgerEntry"
 JOIN_STATE = "penstock.JoinState"
 EVENT_MEMORY = "penstock.EventMemory"
 COMMAND = "penstock.Command"
+CONTROL = "penstock.Control"
 
 
 class ReasonRecord(TypedDict):
@@ -274,6 +275,15 @@ class Command(TypedDict):
     review: str
     sha256: str
     reasons: list[ReasonRecord]
+
+
+class Control(TypedDict):
+    """`penstock.Control`."""
+
+    run: str
+    kind: Literal["stop"]
+    at: int
+    reason: str
 
 
 def reason_of(record: ReasonRecord) -> Reason:
