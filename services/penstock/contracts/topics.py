@@ -46,6 +46,11 @@ class Topics:
         return f"{self.pipeline}.decisions"
 
     @property
+    def control(self) -> str:
+        """What the supervisor tells the executors of effects."""
+        return f"{self.pipeline}.control"
+
+    @property
     def plans(self) -> str:
         """Every plan that was applied."""
         return f"{self.pipeline}.plans"
