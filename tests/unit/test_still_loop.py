@@ -108,3 +108,28 @@ def test_a_socket_is_waited_for(loop: StillLoop) -> None:
         return said
 
     assert run(loop, asks()) == [b"hello\n"]
+
+
+def test_a_timer_of_this_very_moment_is_due() -> None:
+    """Also where the clock stands so late in the epoch that a float cannot tell a nanosecond."""
+    clock = Clock()
+    clock.now = BEGINNING + 2.000001
+    loop = StillLoop(clock)
+    woken: list[bool] = []
+
+    loop.call_at(loop.time(), woken.append, True)  # noqa: FBT003 - what is called with it is a list
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        if turns < 5:
+            loop.call_soon(count)
+        else:
+            loop.stop()
+
+    loop.call_soon(count)
+    loop.run_forever()
+    loop.close()
+
+    assert woken == [True]

@@ -25,14 +25,15 @@ class StillLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._began = clock.now
         self._outside = 0
         self._asked = _Asked(self._idle)
         self._sleep: float | None = None
         super().__init__(self._asked)
 
     def time(self) -> float:
-        """The clock's time."""
-        return self._clock.now
+        """Seconds since the loop was made: so late in the epoch a timer of this very moment would never be due."""
+        return self._clock.now - self._began
 
     def get_on(self) -> None:
         """Run everything that can be run without time passing."""
