@@ -48,11 +48,11 @@ class Handler:
         return self._threads.hung if self._threads is not None else 0
 
     def prepare(self) -> None:
-        """Make the instance, which may load a model."""
+        """Make the instance, which may load a model; a second time does nothing."""
         if self._call is None:
             made = self._target(self._settings) if _takes_settings(self._target) else self._target()
             self._call = made
-        if not (self._asynchronous or self.inline):
+        if self._threads is None and not (self._asynchronous or self.inline):
             self._threads = Threads(self.path, self.width)
 
     def now(self, value: dict[str, Any], context: Context) -> Any:

@@ -201,6 +201,8 @@ class Host:
             step = intake.service.step
             yield "penstock_records_consumed_total", "Records taken from the step's topic.", step, intake.consumed
             yield "penstock_step_in_flight", "Records whose handlers run or wait for one.", step, intake.in_flight
+            parked = processor.parking.count(intake)
+            yield "penstock_step_parked", "Records that wait until their plan is known.", step, parked
             yield "penstock_stale_results_total", "Results dropped because the partition moved.", step, intake.dropped
             yield "penstock_partitions_owned", "Partitions this process reads.", step, len(intake.trackers)
         for step in processor.halted:

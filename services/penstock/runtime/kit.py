@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.contracts.address import Address
 from penstock.errors import Retriable
@@ -14,6 +15,7 @@ from penstock.runtime.ports import Clock, Record
 
 Resolve = Callable[[str], Any]
 Fetch = Callable[[Address], Awaitable[Record | None]]
+T = TypeVar("T")
 _PAUSE = 1.0  # s between looks at a broker that is away
 
 
@@ -33,6 +35,20 @@ class Kit:
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """What a process has one of, whoever asks for it first: it is made under a name, then answered again."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+    def made(self, step: str, run: str, own: Mapping[str, Any], make: Callable[[Any, dict[str, Any]], T]) -> T:
+        """What stands behind `run` at a step, made of the object and its settings; every plan has the same one."""
+        settings = self.settings_of(step, own)
+        name = step, run, json.dumps(settings, sort_keys=True, default=str)
+        return self.once(name, lambda: make(self.resolve(run), settings))
 
     def settings_of(self, step: str, own: Mapping[str, Any]) -> dict[str, Any]:
         """A handler's settings; see `settled`."""

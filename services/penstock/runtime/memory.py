@@ -363,14 +363,15 @@ class MemoryLog:
             end = min(address.offset + 1, self._broker.stable(address.topic, address.partition))
             return next(self._broker.visible(address.topic, address.partition, address.offset, end), None)
 
-    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
+    def read(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Iterator[Record]:
         """See the port."""
         with self._broker.lock:
             if self.partitions(topic) <= partition:
                 raise Halt(f"topic {topic} has no partition {partition}")
-            self._broker.time_out(lambda transaction: (topic, partition) in transaction.touched)
-            end = len(self._broker.topics[topic][partition])
-            return iter(list(self._broker.visible(topic, partition, start, end)))
+            if end is None:
+                self._broker.time_out(lambda transaction: (topic, partition) in transaction.touched)
+            last = len(self._broker.topics[topic][partition])
+            return iter(list(self._broker.visible(topic, partition, start, last if end is None else end)))
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port."""

@@ -133,8 +133,8 @@ class Log(Protocol):
     def fetch(self, address: Address) -> Record | None:
         """The committed record at an address; None when it is gone or never was."""
 
-    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
-        """Every committed record of a partition, from `start` or its beginning to the end as of now."""
+    def read(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Iterator[Record]:
+        """Every committed record of a partition, from `start` or its beginning up to `end`, or the end as of now."""
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """The end of each partition as of now, open transactions included."""

@@ -8,12 +8,14 @@ from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import RunEvent
 from penstock.errors import Halt, Poison
-from penstock.runtime import events
+from penstock.runtime import bulletin, events
+from penstock.runtime.bulletin import Bulletin
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
 from penstock.runtime.lanes import Finished, Lanes, Ticket
+from penstock.runtime.parking import Parking
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
-from penstock.runtime.service import SAME, Done, Message, Send, Service, View
+from penstock.runtime.service import SAME, Done, Later, Message, Send, Service, View
 from penstock.runtime.transactions import Transactions
 from penstock.runtime.watchdog import Heart
 
@@ -42,6 +44,7 @@ class Processor:
         forgive_deaths: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
         lanes: Lanes | None = None,
+        look: float = bulletin.EVERY,
     ) -> None:
         self._heart = heart or Heart(clock)
         self.halted: dict[str, Halt] = {}
@@ -53,6 +56,9 @@ class Processor:
         self._on_halt = on_halt
         self._log: Log = cluster.log()
         self.lanes = lanes or Lanes()
+        self.parking = Parking(clock)
+        followed = dict.fromkeys(follows for service in services for follows in service.follows)
+        self._bulletins = [Bulletin(follows, self._log, clock, look) for follows in followed]
         self.intakes = [Intake(service, cluster, self._log, codec, clock) for service in services]
         for intake in self.intakes:
             intake.attach(self)
@@ -73,7 +79,10 @@ class Processor:
     def turn(self) -> bool:
         """One look at everything; whether there was anything to do."""
         self.beat()
-        news = False
+        news = sum(board.look() for board in self._bulletins) > 0
+        if not all(board.whole for board in self._bulletins):
+            return news
+        self._answer_again(news=news)
         for intake in list(self.intakes):
             try:
                 news |= self._advance(intake)
@@ -103,7 +112,7 @@ class Processor:
         """See `intake.Owner`."""
         until = self._clock() + _DRAIN
         trackers = {p: intake.trackers[p] for p in partitions if p in intake.trackers}
-        while any(map(len, trackers.values())) and self._clock() < until:
+        while any(len(t) > self.parking.held(intake, p) for p, t in trackers.items()) and self._clock() < until:
             self.beat()
             self._collect()
             self._sleep(_BUSY)
@@ -130,6 +139,15 @@ class Processor:
             self.lanes.submit(tickets, intake.service.concurrency)
         return self._fire(intake, now) or bool(records)
 
+    def _answer_again(self, *, news: bool) -> None:
+        """Open once more what nobody could answer, before what came after it."""
+        for intake, record in self.parking.take(news=news):
+            tickets: list[Ticket] = []
+            self._open(intake, record, int(self._clock() * 1000), tickets)
+            if tickets:
+                intake.in_flight += 1
+                self.lanes.submit(tickets, intake.service.concurrency)
+
     def _count_deaths(self, intake: Intake) -> None:
         """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
         if fresh := intake.fresh():
@@ -151,6 +169,11 @@ class Processor:
             answer = service.answer(message, View(intake.stores[record.partition], now, record.partition))
         except Poison as poison:
             answer = service.bury(record, around, poison, now)
+        if isinstance(answer, Later):
+            over = self.parking.put(intake, record, answer)
+            if over is None:
+                return
+            answer = service.bury(record, around, over, now)
         if isinstance(answer, Done):
             self._finish(intake, record, around, answer)
             return

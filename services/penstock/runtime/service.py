@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -85,7 +85,17 @@ class Call(NamedTuple):
     claim: bool = False
 
 
-Answer: TypeAlias = Done | Call
+class Later(NamedTuple):
+    """Nobody can say yet: the record stays incomplete and is answered again, until `patience` s are over.
+
+    Then it is buried as `poison`.
+    """
+
+    poison: Poison
+    patience: float
+
+
+Answer: TypeAlias = Done | Call | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +113,16 @@ class Keeps:
     packed: bool = False
 
 
+class Follows(NamedTuple):
+    """A small compacted topic: read whole before the first record, then followed; `hear` takes each of its records."""
+
+    topic: str
+    hear: Callable[[Record], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One step, ready to be hosted.
+    """One step, ready to be hosted. What several services of a process follow alike is read once.
 
     `contracts` are accepted on `source`; anything else goes to `bury`, as does what cannot be decoded or encoded.
     `concurrency` is how many jobs run at once; a `prompt` service answers most records at once, so its polls are large;
@@ -117,10 +134,11 @@ class Service:
     source: str
     group: str
     runs: str
-    contracts: frozenset[str]
+    contracts: Container[str]
     answer: Callable[[Message, View], Answer]
     bury: Callable[[Record, Envelope | None, Poison, int], Done]
     keeps: Keeps | None = None
+    follows: tuple[Follows, ...] = ()
     enveloped: bool = True
     concurrency: int = 1
     prompt: bool = False

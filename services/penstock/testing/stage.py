@@ -54,7 +54,7 @@ class Stage:
         self.clock = self.work.clock
         self.broker = MemoryBroker(self.clock)
         self.metrics = metrics or Metrics(plan.pipeline)
-        self.kit = Kit(codec, self.metrics, resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5)
+        self._resolve = resolve
         self._reader = self.broker.log()
         self._forgiving = forgiving
         self._dying = False
@@ -71,13 +71,16 @@ class Stage:
 
     def _processor(self) -> Processor:
         here = tuple(step for step in all_steps(self.plan) if step not in self._away)
+        self.kit = Kit(
+            self.codec, self.metrics, self._resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5
+        )  # fmt: skip
         hosted = services(self.plan, here, self.kit)
         for service in hosted:
             if service.prepare is not None:
                 service.prepare()
         return Processor(
             hosted, self.broker, self.codec, transactional_id=f"{self.plan.pipeline}.dev.0", clock=self.clock,
-            sleep=self.clock.sleep, interval=0.0, forgive_deaths=self._forgiving, lanes=self.work.lanes(),
+            sleep=self.clock.sleep, interval=0.0, forgive_deaths=self._forgiving, lanes=self.work.lanes(), look=0.0,
         )  # fmt: skip
 
     async def _fetch(self, address: Address) -> Record | None:

@@ -28,7 +28,7 @@ class Checks:
     @property
     def hung(self) -> int:
         """Threads that nobody waits for any more."""
-        return sum(handler.hung for handler in self._handlers.values())
+        return sum(handler.hung for handler in set(self._handlers.values()))
 
     def prepare(self) -> None:
         """Make what the Python checks need."""
@@ -63,9 +63,9 @@ class Checks:
 
 
 def _load(check: Check, gate: Validator, kit: Kit) -> Handler:
-    assert check.run is not None  # noqa: S101 - the caller looked
-    settings = kit.settings_of(gate.name, check.settings)
-    return Handler(check.run, kit.resolve(check.run), settings, gate.concurrency)
+    path = check.run
+    assert path is not None  # noqa: S101 - the caller looked
+    return kit.made(gate.name, path, check.settings, lambda run, own: Handler(path, run, own, gate.concurrency))
 
 
 def _reasons(check: Check, answer: object) -> tuple[Reason, ...]:

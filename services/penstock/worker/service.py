@@ -31,8 +31,9 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
     worker = plan.steps[step]
     assert isinstance(worker, Worker)  # noqa: S101 - the host picks the room by the kind
     topics = Topics(plan.pipeline)
-    settings = kit.settings_of(step, worker.settings)
-    handler = Handler(worker.run, kit.resolve(worker.run), settings, worker.concurrency)
+    handler = kit.made(
+        step, worker.run, worker.settings, lambda run, own: Handler(worker.run, run, own, worker.concurrency)
+    )
     bench = _Bench(plan, worker, handler, kit)
     return Service(
         pipeline=plan.pipeline,

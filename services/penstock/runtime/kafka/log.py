@@ -62,9 +62,9 @@ class KafkaLog:
                 self._single.unassign()  # else it goes on fetching what lies behind
             return found if found is not None and found.offset == address.offset else None
 
-    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
+    def read(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Iterator[Record]:
         """See the port. The end counts open transactions: behind a dead one may lie what is committed already."""
-        end = self._end(topic, partition)
+        end = self._end(topic, partition) if end is None else end
         if end <= start:
             return
         with self._whole_lock:
