@@ -17,7 +17,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from penstock.assembly.plans import compile_file
+from penstock.assembly.plans import compile_file, contracts_beside
 from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
 from penstock.errors import Mistake, TimedOut
@@ -84,7 +84,7 @@ def stage(settings: dict[str, str], watcher: Watcher, say: Callable[[str], None]
         broker = stack.enter_context(Broker(folder / "broker", watcher=watcher))
         say(f"Apache Kafka runs on {broker.bootstrap}; making topics")
         connection = {"bootstrap.servers": broker.bootstrap}
-        apply(plan, KafkaAdmin(connection), _PARTITIONS, 1)
+        apply(plan, KafkaAdmin(connection), _PARTITIONS, 1, contracts=contracts_beside(TOPOLOGY))
         log = KafkaCluster(connection).log()
         stack.callback(log.close)
         codec = Codec(schemas.load(TOPOLOGY.parents[1] / "schemas" / "avro"))

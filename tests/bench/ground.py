@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bench.jobs import Job
 from bench.processes import HERE, Running, product, raw
 from bench.topics import Header, Topics
-from penstock.assembly.plans import compile_file
+from penstock.assembly.plans import compile_file, contracts_beside
 from penstock.contracts import schemas
 from penstock.contracts.envelope import HEADER, Envelope
 from penstock.contracts.identity import run_id, task_id
@@ -45,8 +45,9 @@ class Ground:
 
     def apply(self, name: str) -> Plan:
         """Make the topics and groups of a topology."""
-        plan = compile_file(_topology(name))
-        apply(plan, KafkaAdmin({"bootstrap.servers": self.bootstrap}), 4, 1)
+        file = _topology(name)
+        plan = compile_file(file)
+        apply(plan, KafkaAdmin({"bootstrap.servers": self.bootstrap}), 4, 1, contracts=contracts_beside(file))
         return plan
 
     def encode(self, job: Job) -> bytes:

@@ -20,11 +20,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door does not name it for type checkers
 from confluent_kafka.cimpl import NewPartitions, NewTopic  # the same
 
+from penstock.provision.apply import Admin
 from penstock.runtime.kafka import KafkaCluster
+from penstock.runtime.kafka.admin import KafkaAdmin
 from penstock.runtime.kafka.consumer import KafkaConsumer
 from penstock.runtime.memory import MemoryBroker, MemoryConsumer
 from penstock.runtime.ports import Cluster, Committed, Output, Record
 from penstock.runtime.ports import Consumer as Member
+from penstock.testing.admin import MemoryAdmin
 
 _numbers = itertools.count(int(time.time()) % 100_000)
 _CLIENT: dict[str, str | int | float | bool] = {
@@ -101,6 +104,9 @@ class World(Protocol):
     def displace(self, member: Member, group: str, topic: str) -> None:
         """Take that place away, and leave."""
 
+    def admin(self) -> Admin:
+        """What `penstock apply` is given."""
+
 
 class MemoryWorld:
     """Implements World in this process."""
@@ -110,6 +116,7 @@ class MemoryWorld:
         self.clock: Callable[[], float] = ticker
         self.sleep: Callable[[float], None] = ticker.sleep
         self.broker = MemoryBroker(ticker)
+        self._admin = MemoryAdmin(self.broker)
         self.cluster: Cluster = self.broker
 
     def name(self, suffix: str) -> str:
@@ -182,6 +189,10 @@ class MemoryWorld:
         del group, topic
         assert isinstance(member, MemoryConsumer)
         self.broker.displace(member)
+
+    def admin(self) -> Admin:
+        """See World."""
+        return self._admin
 
 
 class KafkaWorld:
@@ -327,6 +338,10 @@ class KafkaWorld:
             assert time.monotonic() < until, "the place could not be taken"
             consumer.poll(0.05)
         consumer.close()
+
+    def admin(self) -> Admin:
+        """See World."""
+        return KafkaAdmin({"bootstrap.servers": self.bootstrap})
 
 
 def _all_of(consumer: Consumer, topic: str) -> Iterator[Record]:

@@ -6,21 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from penstock.assembly.plans import compile_file
+from penstock.assembly.plans import compile_file, contracts_beside
 from penstock.errors import Refused, Unreached
-from penstock.provision.apply import apply, groups_of, topics_of
+from penstock.provision import apply as provision
+from penstock.provision.apply import Change, groups_of, topics_of
 from penstock.provision.broker import Broker
 from penstock.runtime.kafka.admin import KafkaAdmin
 from penstock.topology.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 3
+FILE = ROOT / "topology" / "diagram.yaml"
+
+
+def apply(plan: Plan, admin: KafkaAdmin, partitions: int, *, alter: bool = False) -> list[Change]:
+    """What was done."""
+    return provision.apply(plan, admin, partitions, 1, contracts=contracts_beside(FILE), alter=alter).changes
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """The drawing."""
-    return compile_file(ROOT / "topology" / "diagram.yaml")
+    return compile_file(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def admin(broker: Broker) -> KafkaAdmin:
 
 def test_everything_is_made_as_planned(plan: Plan, admin: KafkaAdmin) -> None:
     """Topics have their partitions, cleanup, retention and times, and each group its first offset on each partition."""
-    apply(plan, admin, PARTITIONS, 1)
+    apply(plan, admin, PARTITIONS)
 
     there = admin.topics()
     configs = admin.configs([topic.name for topic in topics_of(plan, PARTITIONS)])
@@ -55,21 +62,21 @@ def test_everything_is_made_as_planned(plan: Plan, admin: KafkaAdmin) -> None:
 
 def test_a_second_time_changes_nothing(plan: Plan, admin: KafkaAdmin) -> None:
     """What is there already is left alone."""
-    apply(plan, admin, PARTITIONS, 1)
+    apply(plan, admin, PARTITIONS)
 
-    assert apply(plan, admin, PARTITIONS, 1) == []
+    assert apply(plan, admin, PARTITIONS) == []
 
 
 def test_what_would_lose_records_is_refused_or_set_right(plan: Plan, admin: KafkaAdmin) -> None:
     """A wrong cleanup or a short retention is E307, all at once, nothing done; `alter` sets it right, and no more."""
-    apply(plan, admin, PARTITIONS, 1)
+    apply(plan, admin, PARTITIONS)
     admin.alter("diagram.decide.state", {"cleanup.policy": "delete"})
     admin.alter("diagram.a", {"retention.ms": "60000"})
     admin.alter("diagram.b", {"retention.ms": "-1"})
 
     with pytest.raises(Refused) as caught:
-        apply(plan, admin, PARTITIONS, 1)
-    changes = apply(plan, admin, PARTITIONS, 1, alter=True)
+        apply(plan, admin, PARTITIONS)
+    changes = apply(plan, admin, PARTITIONS, alter=True)
 
     found = (caught.value, *caught.value.others)
     assert [(one.code, one.what.split()[1]) for one in found] == [
@@ -78,15 +85,15 @@ def test_what_would_lose_records_is_refused_or_set_right(plan: Plan, admin: Kafk
     ]
     assert [(change.sign, change.name) for change in changes] == [("~", "diagram.a"), ("~", "diagram.decide.state")]
     assert admin.configs(["diagram.b"])["diagram.b"]["retention.ms"] == "-1"
-    assert apply(plan, admin, PARTITIONS, 1) == []
+    assert apply(plan, admin, PARTITIONS) == []
 
 
 def test_another_number_of_partitions_is_refused(plan: Plan, admin: KafkaAdmin) -> None:
     """E304 names the topic and both numbers, and what to do: the number they have."""
-    apply(plan, admin, PARTITIONS, 1)
+    apply(plan, admin, PARTITIONS)
 
     with pytest.raises(Refused) as caught:
-        apply(plan, admin, PARTITIONS + 1, 1)
+        apply(plan, admin, PARTITIONS + 1)
 
     assert caught.value.code == "E304"
     assert "diagram.in has 3 partitions, not 4" in caught.value.what
@@ -99,10 +106,10 @@ def test_an_output_may_have_its_own_number(plan: Plan, admin: KafkaAdmin) -> Non
     (output,) = (topic for topic in topics_of(own, 7) if topic.name == "own.out.results")
     admin.create([output], 1)
 
-    changes = apply(own, admin, PARTITIONS, 1)
+    changes = apply(own, admin, PARTITIONS)
 
     assert "own.out.results" not in {change.name for change in changes}
-    assert apply(own, admin, PARTITIONS, 1) == []
+    assert apply(own, admin, PARTITIONS) == []
     assert admin.topics()["own.out.results"] == 7
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.contracts.records import LedgerEntry, Receipt
-from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, TooLate, move, recorded
+from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, Stopped, TooLate, move, recorded
 
 CLAIMED = LedgerEntry(state="claimed", run="r1", sha256="a", at=5, receipt=None)
 RECEIPT = Receipt(key="k", run="r1", step="file", sha256="a", at=6, outcome="sent", reference="line 1")
@@ -20,6 +20,14 @@ def test_an_unknown_effect_is_claimed_first() -> None:
 def test_nothing_is_claimed_after_the_deadline(now: int) -> None:
     """The deadline itself is too late."""
     assert move(None, "r1", "a", now, 10) == TooLate()
+
+
+@pytest.mark.parametrize("now", [9, 10])
+def test_a_stopped_run_claims_nothing_and_finishes_what_it_claimed(now: int) -> None:
+    """Before its deadline or after it; a claim that nobody knows of goes on as if the run had not been stopped."""
+    assert move(None, "r1", "a", now, 10, stopped=True) == Stopped()
+    assert move(CLAIMED, "r1", "a", now, 10, stopped=True) == move(CLAIMED, "r1", "a", now, 10)
+    assert move(recorded(CLAIMED, RECEIPT), "r1", "a", now, 10, stopped=True) == Kept(RECEIPT)
 
 
 @pytest.mark.parametrize("run", ["r1", "r2"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from penstock.aggregator import service as aggregators
+from penstock.assembly.by_plan import by_plan
+from penstock.assembly.published import Plans
 from penstock.contracts.topics import INGRESS, SUPERVISOR
 from penstock.effects import service as effect_hands
 from penstock.errors import Misuse
@@ -32,12 +35,20 @@ def all_steps(plan: Plan) -> tuple[str, ...]:
 
 
 def services(plan: Plan, names: tuple[str, ...], kit: Kit) -> list[Service]:
-    """Services for these steps. Misuse E330 for a step that is not in the plan."""
+    """Services for these steps, under this plan and all before it. Misuse E330 for a step that is not in the plan."""
     known = all_steps(plan)
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean “{near[0]}”?" if near else f"steps are: {', '.join(known)}"
             raise Misuse("E330", f"{plan.pipeline} has no step “{name}” to run", fix=hint)
-    special = {INGRESS: doors.build, SUPERVISOR: overseers.build}
-    return [(special.get(name) or _ROOMS[plan.steps[name].kind])(plan, name, kit) for name in names]
+    plans = Plans(plan, kit.codec)
+    return [_service(plans, name, kit) for name in names]
+
+
+def _service(plans: Plans, name: str, kit: Kit) -> Service:
+    """A run begins under today's plan; what goes on goes on under the plan that it began with."""
+    if name == INGRESS:
+        return replace(doors.build(plans.own, name, kit), follows=(plans.follows,))  # for contracts of older events
+    build = overseers.build if name == SUPERVISOR else _ROOMS[plans.own.steps[name].kind]
+    return by_plan(plans, name, kit, build)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from penstock.assembly.plans import compile_file
+from penstock.assembly.plans import compile_file, contracts_beside
 from penstock.cli import connection
 from penstock.cli.flags import Flags
 from penstock.provision.apply import apply as match
@@ -34,17 +34,26 @@ def apply(
 ) -> None:
     """Create the topics of FILE and the first offsets of its groups, where they are missing.
 
-    Nothing is deleted or shrunk; a second call changes nothing.
+    The plan itself is published, so that runs which are under way end by the plan they began with. Nothing is deleted
+    or shrunk; a second call changes nothing.
     """
     plan = compile_file(file)
-    changes = match(plan, KafkaAdmin(connection), partitions, replication, from_end=from_end, alter=alter)
+    applied = match(
+        plan, KafkaAdmin(connection), partitions, replication, contracts=contracts_beside(file), from_end=from_end,
+        alter=alter,
+    )  # fmt: skip
+    changes = applied.changes
     if flags.json:
         rows = [{"kind": change.kind, "name": change.name, "detail": change.detail} for change in changes]
-        click.echo(json.dumps({"kind": "Applied", "version": 1, "plan": plan.digest, "changes": rows}))
+        runs = [{"plan": digest, "runs": count} for digest, count in applied.in_flight.items()]
+        told = {"kind": "Applied", "version": 1, "plan": plan.digest, "changes": rows, "in_flight": runs}
+        click.echo(json.dumps(told))
         return
     wide = max((len(change.name) for change in changes), default=0)
     for change in changes:
         click.echo(f"  {change.sign} {change.kind:<6}  {change.name:<{wide}}  {change.detail}")
     new = sum(change.sign == "+" for change in changes)
     done = ", ".join(f"{count} {what}" for count, what in ((new, "added"), (len(changes) - new, "changed")) if count)
+    for digest, count in applied.in_flight.items():
+        click.echo(f"  {count:,} run{'s' * (count != 1)} in flight under plan {digest}: what began so ends so")
     click.echo(f"{plan.pipeline} {plan.digest}: {done or 'nothing to do'}")

@@ -59,7 +59,7 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     hosted = services(plan, names, kit)
     hosting = Hosting(
         identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port,
-        lacks(hosted, connection),
+        lacks(plan, hosted, connection),
     )  # fmt: skip
     log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
     return Host(hosted, cluster, codec, hosting, metrics=metrics, log=log)

@@ -30,6 +30,7 @@ JOIN_STATE = "penstock.JoinState"
 EVENT_MEMORY = "penstock.EventMemory"
 COMMAND = "penstock.Command"
 CONTROL = "penstock.Control"
+PUBLISHED_PLAN = "penstock.PublishedPlan"
 
 
 class ReasonRecord(TypedDict):
@@ -284,6 +285,16 @@ class Control(TypedDict):
     kind: Literal["stop"]
     at: int
     reason: str
+
+
+class PublishedPlan(TypedDict):
+    """`penstock.PublishedPlan`."""
+
+    pipeline: str
+    digest: str
+    version: int
+    plan: str
+    schemas: list[str]
 
 
 def reason_of(record: ReasonRecord) -> Reason:

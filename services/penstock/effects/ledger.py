@@ -33,21 +33,28 @@ class TooLate:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """The supervisor has stopped the run: nothing is claimed any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """It was claimed, nobody knows what came of it, and it may not be repeated: `why` says so."""
 
     why: str
 
 
-Move: TypeAlias = Claim | Repeat | Kept | TooLate | Doubt
+Move: TypeAlias = Claim | Repeat | Kept | TooLate | Stopped | Doubt
 
 
-def move(entry: LedgerEntry | None, run: str, sha256: str, now: int, deadline: int) -> Move:
-    """What to do about an effect that came through the gate; `entry` is what the ledger knows under its key."""
+def move(entry: LedgerEntry | None, run: str, sha256: str, now: int, deadline: int, *, stopped: bool = False) -> Move:
+    """What to do about an effect that came through the gate; `entry` is what the ledger knows under its key.
+
+    A `stopped` run claims nothing new; what it has claimed is finished.
+    """
     if entry is None:
-        if now >= deadline:
-            return TooLate()
-        return Claim({"state": "claimed", "run": run, "sha256": sha256, "at": now, "receipt": None})
+        claim = Claim({"state": "claimed", "run": run, "sha256": sha256, "at": now, "receipt": None})
+        return Stopped() if stopped else TooLate() if now >= deadline else claim
     if entry["state"] == "recorded":
         return Kept(entry["receipt"])
     if entry["sha256"] != sha256:

@@ -13,14 +13,15 @@ from penstock.contracts.events import Effort, task_done
 from penstock.contracts.identity import digest, effect_key
 from penstock.contracts.records import LEDGER_ENTRY, LedgerEntry, Receipt
 from penstock.contracts.topics import Topics
-from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, TooLate, move, recorded
+from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, Stopped, TooLate, move, recorded
 from penstock.effects.sinks import Sent
+from penstock.effects.stops import Stops
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tries
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
-from penstock.runtime.service import Answer, Call, Done, Keeps, Message, Service, Settle, View
+from penstock.runtime.service import Answer, Call, Done, Follows, Keeps, Message, Service, Settle, View
 from penstock.runtime.threads import Threads, within
 from penstock.topology.plan import Effect, Plan
 
@@ -37,7 +38,7 @@ class Sink(Protocol):
 
 
 def build(plan: Plan, step: str, kit: Kit) -> Service:
-    """Reads what its gate passed, keeps the ledger, answers with what the sink said."""
+    """Reads what its gate passed, keeps the ledger, follows `p.control`, answers with what the sink said."""
     effect = plan.steps[step]
     assert isinstance(effect, Effect)  # noqa: S101 - the host picks the room by the kind
     topics = Topics(plan.pipeline)
@@ -52,6 +53,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=hand.answer,
         bury=hand.bury,
         keeps=Keeps(topics.state(step), LEDGER_ENTRY, due=hand.due, expire=hand.expire, packed=True),
+        follows=(Follows(topics.control, hand.stops.hear),),
         concurrency=effect.concurrency,
         prepare=hand.prepare,
     )
@@ -72,6 +74,7 @@ class _Hand:
 
     def __init__(self, plan: Plan, effect: Effect, kit: Kit) -> None:
         topics = Topics(plan.pipeline)
+        self.stops = kit.once(Stops, lambda: Stops(kit.codec))
         self._plan = plan
         self._effect = effect
         self._kit = kit
@@ -82,20 +85,23 @@ class _Hand:
 
     def prepare(self) -> None:
         """Open the sink."""
-        self._sink = self._kit.resolve(self._effect.run)(
-            self._kit.settings_of(self._effect.name, self._effect.settings)
-        )
+        effect = self._effect
+        self._sink = self._kit.made(effect.name, effect.run, effect.settings, lambda sink, settings: sink(settings))
 
     def answer(self, message: Message, view: View) -> Answer:
         around = message.envelope
         assert around is not None  # noqa: S101 - the loop buries a message without one
         key = effect_key(self._plan.pipeline, around.event, self._effect.name, around.item)
         order = _Order(message.record, around, key, digest(message.record.value or b""), message.value)
-        match move(view.state.get(key), around.run, order.sha256, view.now, around.deadline):
+        stopped = around.run in self.stops
+        match move(view.state.get(key), around.run, order.sha256, view.now, around.deadline, stopped=stopped):
             case Kept():
                 return self._done(order, "kept", _NOTHING, view.now)
             case TooLate():
                 reason = Reason("expired", "no effect is claimed after the run's deadline")
+                return self._dead(order, (reason,), _NOTHING, "expired", view.now)
+            case Stopped():
+                reason = Reason("stopped", "no effect is claimed for a run that was stopped")
                 return self._dead(order, (reason,), _NOTHING, "expired", view.now)
             case Doubt(why):
                 return self._dead(order, (Reason("in_doubt", why),), _NOTHING, "in_doubt", view.now)

@@ -1,14 +1,17 @@
-"""Makes a cluster match a plan: its topics, and the first offsets of its groups; adds, never deletes or shrinks."""
+"""Makes a cluster match a plan: its topics, its groups' first offsets, and itself; adds, never deletes or shrinks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from penstock.contracts.schemas import Schemas
 from penstock.contracts.topics import INGRESS, SUPERVISOR, Topics
 from penstock.errors import Refused
-from penstock.runtime.ports import TopicSpec
+from penstock.provision.upgrade import History
+from penstock.runtime.codec import Codec
+from penstock.runtime.ports import Committed, Record, TopicSpec
 from penstock.topology.plan import Aggregator, Effect, Output, Plan
 
 _DAY_MS = 86_400_000
@@ -26,7 +29,7 @@ _LOSES = {  # why a setting matters
 class Change:
     """One thing that was done."""
 
-    kind: Literal["topic", "group", "config"]
+    kind: Literal["topic", "group", "config", "plan"]
     name: str
     detail: str
 
@@ -34,6 +37,14 @@ class Change:
     def sign(self) -> str:
         """`+` for what is new, `~` for what is different now."""
         return "~" if self.kind == "config" else "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done, nothing when all was there already, and the runs in flight under other plans, by digest."""
+
+    changes: list[Change]
+    in_flight: Mapping[str, int]
 
 
 class Admin(Protocol):
@@ -54,6 +65,15 @@ class Admin(Protocol):
     def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
         """What a group has committed, by partition."""
 
+    def committed(self, group: str, topic: str, partitions: int) -> Mapping[int, Committed]:
+        """The same with its metadata."""
+
+    def records(self, topic: str, starts: Mapping[int, int]) -> Iterator[Record]:
+        """Every committed record of these partitions from these offsets on."""
+
+    def write(self, topic: str, key: bytes, value: bytes) -> None:
+        """Write one record."""
+
     def set_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Commit first offsets."""
 
@@ -70,6 +90,7 @@ def topics_of(plan: Plan, partitions: int) -> list[TopicSpec]:
         TopicSpec(names.status, partitions, _COMPACTED),
         TopicSpec(names.reviews, partitions, _COMPACTED),
         TopicSpec(names.decisions, partitions, _deleted(90 * _DAY_MS)),
+        TopicSpec(names.control, partitions, _COMPACTED),
         TopicSpec(names.plans, 1, _COMPACTED),
     ]
     for name in (INGRESS, SUPERVISOR):
@@ -105,13 +126,20 @@ def one_number(plan: Plan) -> list[str]:
     return [topic.name for topic in topics_of(plan, 1) if topic.name not in apart]
 
 
-def apply(
-    plan: Plan, admin: Admin, partitions: int, replication: int, *, from_end: bool = False, alter: bool = False
-) -> list[Change]:
-    """Create what is missing and answer what was done; nothing when all is there already.
+def apply(  # noqa: PLR0913 - what a person says to it
+    plan: Plan,
+    admin: Admin,
+    partitions: int,
+    replication: int,
+    *,
+    contracts: Schemas,
+    from_end: bool = False,
+    alter: bool = False,
+) -> Applied:
+    """Create what is missing, publish the plan with its contracts, and answer what was done.
 
     Refused before anything is done: E304 where a topic has another number of partitions, E307 where its settings
-    would lose records, unless they may be altered.
+    would lose records, unless they may be altered, E308 where a step that is left out has work left.
     """
     there = admin.topics()
     wanted = topics_of(plan, partitions)
@@ -119,13 +147,18 @@ def apply(
     wrong = _differences([topic for topic in wanted if topic.name in there], admin)
     if wrong and not alter:
         raise _different(wrong)
+    history = History(plan, Codec(contracts), admin, there)
+    history.hold()
     missing = [topic for topic in wanted if topic.name not in there]
     admin.create(missing, replication)
     changes = [Change("topic", topic.name, _describe(topic)) for topic in missing]
     for difference in wrong:
         admin.alter(difference.topic, {difference.setting: difference.wanted})
         changes.append(Change("config", difference.topic, str(difference)))
-    return changes + _first_offsets(plan, admin, partitions, from_end=from_end)
+    changes += _first_offsets(plan, admin, partitions, from_end=from_end)
+    if history.publish():  # last: whoever finds it there finds everything else too
+        changes.append(Change("plan", plan.digest, f"published in {Topics(plan.pipeline).plans}"))
+    return Applied(changes, history.in_flight)
 
 
 def _first_offsets(plan: Plan, admin: Admin, partitions: int, *, from_end: bool) -> list[Change]:

@@ -6,7 +6,7 @@ encoding"). The only file that imports fastavro.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -31,12 +31,24 @@ class Codec:
     def __init__(self, schemas: Schemas, limit: int = LIMIT) -> None:
         self._limits = {name: OWN_LIMIT if name.startswith("penstock.") else limit for name in schemas.by_name}
         self._writers: dict[str, tuple[bytes, Any]] = {}
-        self._readers: dict[bytes, tuple[str, Any]] = {}
-        self._schemas = schemas
+        self._readers: dict[bytes, tuple[str, Any, Any]] = {}
+        self.schemas = schemas
+        self._limit = limit
         for name in schemas.by_name:
-            parsed, head = _parse(name, schemas)
+            parsed, head = _legal(name, schemas)
             self._writers[name] = (head, parsed)
-            self._readers[head] = (name, parsed)
+            self._readers[head] = (name, parsed, None)
+
+    def learn(self, schema: Mapping[str, Any]) -> None:
+        """Read also what was written under this schema, which is whole in itself; ValueError when it is not legal.
+
+        Values of an older one get the fields of the contract as it is here.
+        """
+        name = f"{schema.get('namespace')}.{schema.get('name')}"
+        parsed, head = _parse(schema)
+        if head not in self._readers:
+            self._readers[head] = (name, parsed, self._writers[name][1] if name in self._writers else None)
+            self._limits.setdefault(name, self._limit)
 
     def encode(self, contract: str, value: Mapping[str, Any]) -> bytes:
         """Poison `invalid_output` when the value does not fit, `output_too_large` when it is over the limit."""
@@ -72,13 +84,13 @@ class Codec:
         known = self._readers.get(data[:_HEAD])
         if known is None:
             raise self._unknown(data)
-        name, schema = known
+        name, schema, wanted = known
         if len(data) > (limit := self._limits[name]):
             raise Poison("too_large", f"{len(data)} bytes of {name}, at most {limit} travel inline")
         source = BytesIO(data)
         source.seek(_HEAD)
         try:
-            value = fastavro.schemaless_reader(source, schema, None)
+            value = fastavro.schemaless_reader(source, schema, wanted)
         except (
             Exception
         ) as error:  # fastavro has no error of its own: IndexError, EOFError, Overflow-, Unicode-, MemoryError
@@ -91,9 +103,14 @@ class Codec:
         """The bytes in front of every value that say which contract it is under."""
         return self._writers[contract][0]
 
+    @property
+    def contracts(self) -> Container[str]:
+        """Every contract that was given or learned, as of any time."""
+        return self._limits.keys()
+
     def fields(self, contract: str) -> tuple[str, ...]:
         """The field names of a contract, in their order."""
-        return tuple(self._schemas.fields(contract))
+        return tuple(self.schemas.fields(contract))
 
     def _unknown(self, data: bytes) -> Poison:
         if data[:2] == MARKER and len(data) >= _HEAD:
@@ -103,10 +120,20 @@ class Codec:
         return Poison("undecodable", f"does not begin like an Avro value: {data[:_HEAD].hex(' ')}")
 
 
-def _parse(name: str, schemas: Schemas) -> tuple[Any, bytes]:
+def _parse(schema: Mapping[str, Any]) -> tuple[Any, bytes]:
+    """A schema as fastavro wants it, and the head of its values; ValueError when it is not legal."""
     try:
-        parsed = fastavro.schema.parse_schema(schemas.closure(name))
-    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, KeyError) as error:
+        parsed = fastavro.schema.parse_schema(dict(schema))
+        canonical = fastavro.schema.to_parsing_canonical_form(parsed)
+    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, KeyError) as error:
+        raise ValueError(str(error)) from error
+    return parsed, MARKER + bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+
+
+def _legal(name: str, schemas: Schemas) -> tuple[Any, bytes]:
+    try:
+        return _parse(schemas.closure(name))
+    except ValueError as error:
         place = Place(str(schemas.files[name]), 1, 1)
         raise Mistake(
             "E127",
@@ -115,5 +142,3 @@ def _parse(name: str, schemas: Schemas) -> tuple[Any, bytes]:
             fix='see the Avro specification, "Complex Types"',
             place=place,
         ) from error
-    fingerprint = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(parsed), "CRC-64-AVRO")
-    return parsed, MARKER + bytes.fromhex(fingerprint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -18,11 +18,13 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the package's door 
 from confluent_kafka.admin._metadata import ClusterMetadata  # the same
 from confluent_kafka.cimpl import NewTopic  # the same
 
-from penstock.errors import Mistake, Refused, Unreached
+from penstock.errors import Halt, Mistake, Refused, Retriable, Unreached
 from penstock.runtime import logs
 from penstock.runtime.kafka import configs, settings
 from penstock.runtime.kafka.complaints import Complaints
-from penstock.runtime.ports import TopicSpec
+from penstock.runtime.kafka.feed import KafkaFeed
+from penstock.runtime.kafka.log import KafkaLog
+from penstock.runtime.ports import Committed, Record, TopicSpec
 
 _TIMEOUT = 10.0  # s that one call may take
 _FIRST = 1.0  # s for its first try: the client itself does not ask again while a young cluster has no coordinator
@@ -89,6 +91,10 @@ class KafkaAdmin:
 
     def offsets(self, group: str, topic: str, partitions: int) -> Mapping[int, int]:
         """What a group has committed, by partition; nothing where it has not."""
+        return {partition: place.offset for partition, place in self.committed(group, topic, partitions).items()}
+
+    def committed(self, group: str, topic: str, partitions: int) -> Mapping[int, Committed]:
+        """The same with its metadata."""
         asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
 
         def ask(timeout: float) -> Any:
@@ -98,7 +104,11 @@ class KafkaAdmin:
             found = self._patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the offsets of group {group}", error) from error
-        return {place.partition: place.offset for place in found.topic_partitions or () if place.offset >= 0}
+        return {
+            place.partition: Committed(place.offset, (place.metadata or "").rstrip("\0"))
+            for place in found.topic_partitions or ()
+            if place.offset >= 0
+        }
 
     def set_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Commit first offsets for a group without members."""
@@ -131,6 +141,24 @@ class KafkaAdmin:
             return self._patiently(ask)
         except KafkaException as error:
             raise self._refused(f"cannot read the ends of topic {topic}", error) from error
+
+    def records(self, topic: str, starts: Mapping[int, int]) -> Iterator[Record]:
+        """Every committed record of these partitions from these offsets on."""
+        log = KafkaLog(self._connection)
+        try:
+            for partition, start in starts.items():
+                yield from log.read(topic, partition, start)
+        except (Retriable, Halt) as error:
+            raise Unreached("E302", f"cannot read topic {topic}", why=str(error),
+                            fix="look at the broker, then try again") from error  # fmt: skip
+        finally:
+            log.close()
+
+    def write(self, topic: str, key: bytes, value: bytes) -> None:
+        """Write one record; it is acknowledged when this returns."""
+        feed = KafkaFeed(self._connection)
+        feed.send(topic, key, value)
+        feed.flush()
 
     def _connect(self) -> AdminClient:
         return AdminClient(settings.admin(self._connection), logger=logs.client(), error_cb=self._complaints)
