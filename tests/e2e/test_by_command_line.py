@@ -45,7 +45,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
 
     states = Counter(status["state"] for status in home.values("diagram.status"))
     results = [result["id"] for result in home.values("diagram.out.results")]
-    assert (len(first["changes"]), second["changes"]) == (26, [])
+    assert (len(first["changes"]), second["changes"]) == (28, [])
     assert sent == [50, 50]
     assert states == {"succeeded": 50}
     assert sorted(results) == sorted(f"e{number}" for number in range(50))
@@ -103,6 +103,39 @@ def test_a_process_waits_for_its_topics_and_says_so(home: Project) -> None:
     assert alive == 200
     assert not any(name.startswith("late.") for name in before)
     assert "late.a" in step.said()
+    assert code == 0
+
+
+def test_another_plan_is_deployed_while_a_run_waits(home: Project) -> None:
+    """A plan that was never applied does not begin, and says so; applied, it ends what began under the one before."""
+    file = home.folder / "topology/moved.yaml"
+    text = (home.folder / "topology/ask.yaml").read_text(encoding="utf-8").replace("pipeline: ask", "pipeline: moved")
+    file.write_text(text, encoding="utf-8")
+    old = home.asked("apply", str(file))["plan"]
+    with home.running(str(file)):
+        home.asked("send", str(file), given='{"id": "large", "number": 99}\n')
+        until(lambda: len(home.asked("review", "list", str(file))["items"]) == 1, 60)
+    file.write_text(text.replace("deadline: 2m", "deadline: 3m"), encoding="utf-8")
+    step = home.start(str(file), "")
+    try:
+        until(lambda: "was never applied" in step.get("/readyz")[1], 20)
+        applied = home.asked("apply", str(file))
+        again = home.asked("apply", str(file))
+        until(step.ready, 60)
+        (asked,) = home.asked("review", "list", str(file))["items"]
+        home.asked("review", "approve", str(file), asked["review"])
+        until(lambda: any(status["terminal"] for status in home.values("moved.status")), 60)
+        code = step.stop()
+    finally:
+        step.process.kill()
+        step.process.wait()
+
+    (end,) = [status for status in home.values("moved.status") if status["terminal"]]
+    assert applied["plan"] != old
+    assert applied["in_flight"] == again["in_flight"] == [{"plan": old, "runs": 1}]
+    assert [change["kind"] for change in applied["changes"]] == ["plan"]
+    assert again["changes"] == []
+    assert (end["state"], end["plan"]) == ("resolved_by_human", old)
     assert code == 0
 
 

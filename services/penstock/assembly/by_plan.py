@@ -47,6 +47,7 @@ class _Shift:
         self._build = build
         self._today = today
         self._services = {plans.own.digest: today}
+        self._impossible: dict[str, str] = {}
 
     def answer(self, message: Message, view: View) -> Answer:
         """Of a step: by the digest in the envelope."""
@@ -106,6 +107,8 @@ class _Shift:
         plan = self._plans.get(digest)
         if plan is None:
             return None
+        if digest in self._impossible:
+            raise Poison("unknown_plan", self._impossible[digest])
         own = self._plans.own.steps.get(self._step)
         if own is not None and not isinstance(plan.steps.get(self._step), type(own)):
             raise Poison("unknown_plan", f"plan {digest} has no {own.kind} {self._step}")
@@ -115,6 +118,7 @@ class _Shift:
                 service.prepare()
         except Exception as error:  # a handler's border: it is another plan's, and today's work goes on
             said = f"{self._step} cannot do what plan {digest} asks of it: {type(error).__name__}: {error}"
+            self._impossible[digest] = said[:300]
             raise Poison("unknown_plan", said[:300]) from error
         self._services[digest] = service
         return service

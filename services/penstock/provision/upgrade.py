@@ -120,10 +120,10 @@ class History:
         left, runs = self._left(step), sum(self.in_flight.get(digest, 0) for digest in digests)
         if not left and not runs:
             return None
-        more = " or more" if left == _MOST else ""
+        more, s = " or more" if left == _MOST else "", "s" * (runs != 1)
         return Refused(
             "E308", f"step {step} has work left, and the plan leaves it out",
-            why=f"{left:,}{more} of its records are not done, and {runs:,} runs in flight may still come to it",
+            why=f"{left:,}{more} of its records are not done, and {runs:,} run{s} in flight may still come to it",
             fix="keep the step for now; or stop the ingress, let the runs end, and apply again",
         )  # fmt: skip
 

@@ -41,7 +41,7 @@ class Parking:
         self._again = now + _EVERY
         waiting, self._waiting = self._waiting, []
         self._held.clear()
-        ours = [(intake, record) for intake, record, epoch in waiting if epoch == intake.epoch_of(record.partition)]
+        ours = [(i, record) for i, record, epoch in waiting if not i.halted and epoch == i.epoch_of(record.partition)]
         keys = {(id(intake), record.partition, record.offset) for intake, record in ours}
         self._since = {key: since for key, since in self._since.items() if key in keys}
         return ours

@@ -143,7 +143,10 @@ class Processor:
         """Open once more what nobody could answer, before what came after it."""
         for intake, record in self.parking.take(news=news):
             tickets: list[Ticket] = []
-            self._open(intake, record, int(self._clock() * 1000), tickets)
+            try:
+                self._open(intake, record, int(self._clock() * 1000), tickets)
+            except Halt as halt:
+                self._halt(intake, halt)
             if tickets:
                 intake.in_flight += 1
                 self.lanes.submit(tickets, intake.service.concurrency)
