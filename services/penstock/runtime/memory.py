@@ -124,8 +124,7 @@ class MemoryBroker:
         partition = crc32(output.key or b"") % len(logs) if output.partition == BY_KEY else output.partition
         log = logs[partition]
         address = Address(output.topic, partition, len(log))
-        headers = list(output.headers or ())
-        record = Record(*address, output.key, output.value, headers, int(self.clock() * 1000))
+        record = Record(*address, output.key, output.value, list(output.headers or ()), int(self.clock() * 1000))
         log.append(_Entry(record, transaction))
         if transaction is not None:
             transaction.touched.add((output.topic, partition))
@@ -370,8 +369,8 @@ class MemoryLog:
                 raise Halt(f"topic {topic} has no partition {partition}")
             if end is None:
                 self._broker.time_out(lambda transaction: (topic, partition) in transaction.touched)
-            last = len(self._broker.topics[topic][partition])
-            return iter(list(self._broker.visible(topic, partition, start, last if end is None else end)))
+                end = len(self._broker.topics[topic][partition])
+            return iter(list(self._broker.visible(topic, partition, start, end)))
 
     def high_watermarks(self, topic: str, partitions: Sequence[int]) -> Future[Mapping[int, int]]:
         """See the port."""
