@@ -10,6 +10,7 @@ import pytest
 
 from contract.deploys import Deploys
 from contract.worlds import World
+from penstock import Reason, Reject
 from penstock.assembly.by_plan import PATIENCE
 from penstock.contracts.envelope import HEADER, Envelope
 from penstock.contracts.records import CONTROL, Control
@@ -59,6 +60,30 @@ steps:
   read: {kind: worker, run: "cast:read", writes: diagram.Second, to: [check]}
   check: {kind: validator, of: read, checks: [{rule: "value.score >= 0.0", code: low}], to: [file]}
   file: {kind: effect, run: "cast:sink_file"}
+"""
+
+
+FALLS = """
+limits: {deadline: 10m, tasks: 20, cost: 0 USD}
+ingress: {contract: diagram.Job, event_id: id, to: [read]}
+steps:
+  read: {kind: worker, run: "cast:read", writes: diagram.Second, attempts: {max: 1, timeout: 2m}, to: [decisions]}
+  decisions: {kind: output, key: id}
+"""
+
+SAFER = """
+limits: {deadline: 10m, tasks: 20, cost: 0 USD}
+ingress: {contract: diagram.Job, event_id: id, to: [read]}
+steps:
+  read:
+    kind: worker
+    run: "cast:read"
+    writes: diagram.Second
+    attempts: {max: 1, timeout: 2m}
+    fallback: simply
+    to: [decisions]
+  simply: {kind: worker, run: "cast:third"}
+  decisions: {kind: output, key: id}
 """
 
 
@@ -159,6 +184,25 @@ def test_old_and_new_processes_serve_both_plans(deploys: Deploys, cast: Slow) ->
     deploys.drive(lambda: len(deploys.ends()) >= 40)
 
     check_both(deploys, first.digest, second.digest)
+
+
+def test_the_ladder_is_the_plans_own(deploys: Deploys, cast: Slow) -> None:
+    """What dies under a plan without a fallback ends, though the plan of today has one."""
+    first, second = deploys.compiled(FALLS), deploys.compiled(SAFER)
+    deploys.apply(first)
+    deploys.start(first)
+    deploys.send(first, jobs(0, 3))
+    deploys.drive(lambda: len(kept_runs(deploys)) == 3)
+    deploys.stop()
+
+    cast.usually("read", Reject((Reason("no"),)))
+    deploys.apply(second)
+    deploys.start(second)
+    deploys.send(second, jobs(3, 6))
+    deploys.drive(lambda: len(deploys.ends()) >= 6)
+
+    states = {status["event"]: status["state"] for status in deploys.ends()}
+    assert states == {**dict.fromkeys(ids(0, 3), "rejected"), **dict.fromkeys(ids(3, 6), "succeeded_by_fallback")}
 
 
 def test_a_step_with_work_left_stays(deploys: Deploys, cast: Slow) -> None:

@@ -147,3 +147,12 @@ def test_an_older_plan_is_served_with_todays_code() -> None:
     assert handlers(worker) == {**handlers(then), "read-simply": "cast:new_simply"}
     assert effect == then
     assert worker.digest == then.digest
+
+
+def test_who_may_be_asked_is_part_of_the_digest() -> None:
+    """A ladder with a person at its end is another plan than one without: runs under the two end differently."""
+    asking = compiled(DESK)
+    silent = compiled(DESK.replace("    review: true\n", ""))
+
+    assert asking.steps["read"] != silent.steps["read"]
+    assert asking.digest != silent.digest

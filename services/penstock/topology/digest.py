@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from penstock.topology.plan import Plan
 
-_DERIVED = frozenset({"description", "digest", "bound", "ladder"})  # words for people, and what follows from the rest
+_DERIVED = {  # words for people, and what follows from the rest
+    "Plan": frozenset({"description", "digest", "bound"}),
+    "Ladder": frozenset({"missing", "gate"}),
+}
 
 
 def of(plan: Plan) -> str:
@@ -22,7 +25,8 @@ def of(plan: Plan) -> str:
 
 def _canonical(value: Any) -> Any:  # noqa: ANN401 - any part of a plan, as JSON
     if is_dataclass(value):
-        return {part.name: _canonical(getattr(value, part.name)) for part in fields(value) if part.name not in _DERIVED}
+        derived = _DERIVED.get(type(value).__name__, ())
+        return {part.name: _canonical(getattr(value, part.name)) for part in fields(value) if part.name not in derived}
     if isinstance(value, Mapping):
         return {str(key): _canonical(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
