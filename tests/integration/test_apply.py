@@ -1,5 +1,8 @@
 """`penstock apply` on a real broker: twice is once, and what differs is refused or set right."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +114,29 @@ def test_an_output_may_have_its_own_number(plan: Plan, admin: KafkaAdmin) -> Non
     assert "own.out.results" not in {change.name for change in changes}
     assert apply(own, admin, PARTITIONS) == []
     assert admin.topics()["own.out.results"] == 7
+
+
+IMPATIENT = """
+import sys
+from confluent_kafka import KafkaException, TopicPartition
+from penstock.runtime.kafka import groups
+for number in range(100):
+    places = [TopicPartition("nowhere", 0)]
+    try:
+        groups.read({"bootstrap.servers": sys.argv[1]}, f"g{number}", places, 0.003 * (1 + number % 7))
+    except KafkaException:
+        print("over")
+"""
+
+
+def test_time_that_is_over_ends_a_call_and_not_the_process(broker: Broker) -> None:
+    """While a group's coordinator is looked for, as in a young cluster: the admin client's own call aborts it all."""
+    command = [sys.executable, "-c", IMPATIENT, broker.bootstrap]
+    done = subprocess.run(command, env=dict(os.environ, PYTHONPATH=str(ROOT / "services")), capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "over" in done.stdout
 
 
 def test_no_broker_is_said_with_its_reason() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -20,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic  # the same
 
 from penstock.errors import Halt, Mistake, Refused, Retriable, Unreached
 from penstock.runtime import logs
-from penstock.runtime.kafka import configs, settings
+from penstock.runtime.kafka import configs, groups, settings
 from penstock.runtime.kafka.complaints import Complaints
 from penstock.runtime.kafka.feed import KafkaFeed
 from penstock.runtime.kafka.log import KafkaLog
@@ -36,7 +35,7 @@ _TOO_EARLY = frozenset(
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError.NETWORK_EXCEPTION,
      KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
      KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
-     KafkaError.NOT_CONTROLLER, KafkaError._NOENT}
+     KafkaError.NOT_CONTROLLER, KafkaError._NOENT, KafkaError._WAIT_COORD}
 )  # fmt: skip
 T = TypeVar("T")
 
@@ -95,34 +94,22 @@ class KafkaAdmin:
 
     def committed(self, group: str, topic: str, partitions: int) -> Mapping[int, Committed]:
         """The same with its metadata."""
-        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, p) for p in range(partitions)])]
-
-        def ask(timeout: float) -> Any:
-            return self._client.list_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
-
+        places = [TopicPartition(topic, partition) for partition in range(partitions)]
         try:
-            found = self._patiently(ask)
+            found = self._patiently(lambda timeout: groups.read(self._connection, group, places, timeout))
         except KafkaException as error:
             raise self._refused(f"cannot read the offsets of group {group}", error) from error
         return {
             place.partition: Committed(place.offset, (place.metadata or "").rstrip("\0"))
-            for place in found.topic_partitions or ()
+            for place in found
             if place.offset >= 0
         }
 
     def set_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Commit first offsets for a group without members."""
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
-        asked = [ConsumerGroupTopicPartitions(group, places)]
-
-        def ask(timeout: float) -> None:
-            answer = self._client.alter_consumer_group_offsets(asked, request_timeout=timeout)[group].result()
-            for place in answer.topic_partitions or ():
-                if place.error is not None:
-                    raise KafkaException(place.error)
-
         try:
-            self._patiently(ask)
+            self._patiently(lambda timeout: groups.write(self._connection, group, places, timeout))
         except KafkaException as error:
             raise self._refused(f"cannot set the offsets of group {group}", error) from error
 
