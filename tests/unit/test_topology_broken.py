@@ -19,7 +19,7 @@ EXPECTED = re.compile(rb"(E\d{3}) (\d+):(\d+)")
 
 @pytest.fixture(scope="module")
 def contracts() -> Schemas:
-    return load(ROOT / "schemas" / "avro")
+    return load(ROOT / "schemas" / "avro", ROOT / "tests" / "branches" / "schemas" / "avro")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -103,6 +103,12 @@ _THE_FILE = (
         "{pipeline}.{name} is a topic or group of the system itself",
         "choose another name",
     ),
+    Code(
+        "E032",
+        "the edge to “{name}” {trouble}",
+        "an edge is taken always, `when` a rule holds, `otherwise`, or once for `each` item of a list",
+        "{advice}",
+    ),
     Code("E033", "{what} cannot be “{text}”", "it is one of: {known}", "{advice}"),
     Code(
         "E034",
@@ -157,14 +163,14 @@ _THE_WIRING = (
     Code(
         "E047",
         "ingress cannot lead to the {kind} “{name}”",
-        "what comes from outside meets a worker first",
+        "what comes from outside meets a worker or a router first",
         "put a worker in between",
     ),
     Code(
         "E048",
         "two paths meet at “{name}”, from {sources}",
-        "it would run once for each of them; a step runs at most once per run",
-        "let an aggregator join them",
+        "it could run twice: these paths are no alternatives, and a step runs at most once per run",
+        "let an aggregator join them, or let only one be taken: `when` and `otherwise`, or a router",
     ),
     Code(
         "E049",
@@ -233,6 +239,42 @@ _THE_WIRING = (
         "there would be nobody to ask",
         "{advice}",
     ),
+)
+
+_THE_BRANCHES = (
+    Code(
+        "E087",
+        "step “{name}” has an `otherwise`, but no `when`",
+        "it is the edge of the values that no rule takes",
+        "give another edge a `when:`, or write the plain name",
+    ),
+    Code("E089", "step “{name}” cannot go through each “{field}”: {trouble}", "{why}", "{advice}"),
+    Code(
+        "E095",
+        "“{name}” is reached for each item from one of “{first}” and “{second}”, but not from the other",
+        "nobody could tell which values belong together",
+        "let an aggregator with `gather:` make one value of the items first",
+    ),
+    Code(
+        "E096",
+        "aggregator “{name}” gathers items, and {found} brings them",
+        "one branch comes out of a fan-out, all others are outside it",
+        "let exactly one branch come from inside, or remove `gather:`",
+    ),
+    Code("E097", "the items cannot be gathered under “{field}”: {trouble}", "{why}", "{advice}"),
+    Code(
+        "E098",
+        "“{name}” may run {most:,} times in one run; {allowed:,} are allowed",
+        "a fan-out within a fan-out multiplies, and every task is remembered until the run ends",
+        "lower `most:`",
+    ),
+    Code(
+        "E099",
+        "validator “{name}” asks for a fallback of “{of}”, and judges one item of what it writes",
+        "the fallback would begin all items again",
+        "judge the whole list before it goes item by item, or remove this",
+    ),
+    Code("E088", "{who} leads to “{name}” by more than its name", "{why}", "write the name alone"),
 )
 
 _THE_MERGES = (
@@ -353,6 +395,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-_ALL = (*_THE_FILE, *_THE_WIRING, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+_ALL = (*_THE_FILE, *_THE_WIRING, *_THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
 
 CODES = {entry.code: entry for entry in _ALL}

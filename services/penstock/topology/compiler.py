@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock.topology import assemble, bound, digest, document, gates, grammar, handlers, wiring
+from penstock.topology import assemble, bound, digest, document, fanouts, gates, grammar, handlers, wiring
+from penstock.topology.branching import Branches
 from penstock.topology.fit import Fitting
 from penstock.topology.report import Report
 
@@ -34,14 +35,16 @@ def compile_topology(data: bytes, file: str, contracts: Contracts, resolve: Reso
 def _checked(draft: Draft, contracts: Contracts, resolve: Resolve, report: Report) -> Plan | None:
     """Hold every rule; each stage looks at what the ones before it could make sense of."""
     graph = wiring.connect(draft, report)
-    wiring.check(draft, graph, report)
+    joins = {name: step for name, step in draft.steps.items() if step.kind == "aggregator"}
+    branches = Branches(graph, joins, (name for name, step in joins.items() if step.gather))
+    wiring.check(draft, branches, report)
+    fanouts.check(draft, branches, report)
     handlers.check(draft, resolve, report)
-    missing = graph.cut_off(name for name, step in draft.steps.items() if step.kind == "aggregator")
-    gates.check(draft, graph, missing, report)
-    said = Fitting(draft, graph, contracts, report).check()
+    gates.check(draft, branches, report)
+    said = Fitting(draft, branches, contracts, report).check()
     if report.found:
         return None
-    plan = assemble.plan(draft, graph, said, missing)
-    plan = replace(plan, bound=bound.fold(plan, graph), digest=digest.of(plan))
+    plan = assemble.plan(draft, branches, said)
+    plan = replace(plan, bound=bound.fold(plan, branches), digest=digest.of(plan))
     bound.hold(plan, graph, draft, report)
     return plan

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from penstock.topology.plan import Plan
 
-_DERIVED = frozenset({"description", "digest", "bound", "ladder"})  # words for people, and what follows from the rest
+# words for people, and what follows from the rest
+_DERIVED = frozenset({"description", "digest", "bound", "ladder", "cuts", "counts"})
 
 
 def of(plan: Plan) -> str:

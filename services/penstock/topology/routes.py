@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from penstock.contracts.routes import Outlet, Route, Routes
+from penstock.contracts.routes import ALWAYS, Outlet, Route, Routes, Skip
 from penstock.contracts.topics import INGRESS, Topics
-from penstock.topology.plan import Aggregator, Effect, Output, Plan
+from penstock.topology.plan import Aggregator, Branching, Cut, Effect, Output, Plan
 
 
 def routes_of(plan: Plan, name: str) -> Routes:
     """Every edge out of a step, or out of the ingress."""
     topics = Topics(plan.pipeline)
     if name == INGRESS:
-        source, successors = INGRESS, plan.ingress.to
+        source, successors, branching = INGRESS, plan.ingress.to, Branching()
     else:
         step = plan.steps[name]
-        source = getattr(step, "acts_for", None) or name
-        successors = () if isinstance(step, Effect | Output) else step.to
+        if isinstance(step, Effect | Output):
+            return Routes(name)
+        source, successors, branching = getattr(step, "acts_for", None) or name, step.to, step.branching
     steps = []
     outlets = []
     for successor in successors:
-        target = plan.steps[successor]
+        target, way = plan.steps[successor], branching.ways.get(successor, ALWAYS)
         if isinstance(target, Output):
-            outlets.append(Outlet(successor, topics.output(successor), target.key, target.reads))
+            outlets.append(Outlet(successor, topics.output(successor), target.key, target.reads, way))
         else:
             branch = source if isinstance(target, Aggregator) else ""
-            steps.append(Route(successor, topics.step(successor), branch))
-    return Routes(source, tuple(steps), tuple(outlets))
+            steps.append(Route(successor, topics.step(successor), branch, way))
+    return Routes(source, tuple(steps), tuple(outlets), _skips(topics, branching.cuts), _counts(topics, branching))
+
+
+def skips_of(plan: Plan, name: str) -> tuple[Route, ...]:
+    """The branches that get nothing when all branches of a join are called off, and with them the join itself."""
+    topics = Topics(plan.pipeline)
+    step = plan.steps[name]
+    missing = () if isinstance(step, Output | Effect) else step.ladder.missing
+    return tuple(Route(join, topics.step(join), branch) for join, branch in missing)
+
+
+def _skips(topics: Topics, cuts: tuple[Cut, ...]) -> tuple[Skip, ...]:
+    branches = (Route(cut.join, topics.step(cut.join), cut.branch) for cut in cuts)
+    return tuple(Skip(b, frozenset(cut.by), frozenset(cut.needs)) for b, cut in zip(branches, cuts, strict=True))
+
+
+def _counts(topics: Topics, branching: Branching) -> dict[str, tuple[Route, ...]]:
+    return {
+        target: tuple(Route(join, topics.step(join), branch) for join, branch in pairs)
+        for target, pairs in branching.counts.items()
+    }
