@@ -107,6 +107,7 @@ STEP: Final = {
         "kind": Key(NEEDED, "`output`"),
         "contract": Key("what comes", "its contract, said again and held against what the step before it writes"),
         "key": Key(NEEDED, "the text or whole-number field that is the record's key"),
+        "into": Key("its own topic", "another pipeline, whose door it is written to; `key` is that one's event id"),
         "to": _END,
     },
 }

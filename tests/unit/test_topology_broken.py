@@ -14,6 +14,7 @@ from penstock.topology.compiler import compile_topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "tests" / "broken").glob("*.yaml"))
+BESIDE = [(path.name, path.read_bytes()) for path in sorted((ROOT / "tests" / "broken" / "beside").glob("*.yaml"))]
 EXPECTED = re.compile(rb"(E\d{3}) (\d+):(\d+)")
 
 
@@ -30,7 +31,7 @@ def test_names_code_and_place(path: Path, contracts: Schemas) -> None:
     expected = [(code.decode(), int(line), int(column)) for code, line, column in EXPECTED.findall(header)]
 
     with pytest.raises(Mistake) as caught:
-        compile_topology(data, path.name, contracts, resolve)
+        compile_topology(data, path.name, contracts, resolve, lambda: BESIDE)
 
     found = (caught.value, *caught.value.others)
     assert [(m.code, m.place and m.place.line, m.place and m.place.column) for m in found] == expected

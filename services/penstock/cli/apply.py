@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from penstock.assembly.plans import compile_file
-from penstock.cli import connection
+from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
 from penstock.provision.apply import apply as match
 from penstock.runtime.kafka.admin import KafkaAdmin
+from penstock.topology.routes import handed_over
 
 
 @click.command()
@@ -37,6 +38,8 @@ def apply(
     Nothing is deleted or shrunk; a second call changes nothing.
     """
     plan = compile_file(file)
+    if doors := handed_over(plan):  # they belong to others, who make them
+        cluster.prepared(connection, *doors)
     changes = match(plan, KafkaAdmin(connection), partitions, replication, from_end=from_end, alter=alter)
     if flags.json:
         rows = [{"kind": change.kind, "name": change.name, "detail": change.detail} for change in changes]

@@ -48,6 +48,8 @@ def _step(step: Step) -> dict[str, object]:
         found["acts_for"] = step.acts_for
     if isinstance(step, Aggregator) and step.gather is not None:
         found["gather"] = asdict(step.gather)
+    if isinstance(step, Output) and step.into:
+        found["into"] = step.into
     if not isinstance(step, Output):
         found["ladder"] = asdict(step.ladder)
     return found

@@ -88,7 +88,8 @@ class _Room:
             case "effect":
                 return self._effect(step)
             case _:
-                return Output(step.name, self.said.reads[step.name], step.key.value if step.key else "")
+                key, into = step.key.value if step.key else "", step.into.value if step.into else ""
+                return Output(step.name, self.said.reads[step.name], key, into)
 
     def _worker(self, step: StepDraft) -> Worker:
         main = self.graph.acts_for.get(step.name)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from penstock.topology.branch_codes import THE_BRANCHES
+from penstock.topology.mistakes import Code
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One kind of mistake. `what`, `why` and `fix` are format strings over the words given where it is found."""
-
-    code: str
-    what: str
-    why: str
-    fix: str
-
+__all__ = ["CODES", "Code"]
 
 _THE_FILE = (
     Code(
@@ -133,6 +125,7 @@ _THE_FILE = (
 )
 
 _THE_WIRING = (
+    Code("E039", "output “{name}” does not fit the door of “{into}”: {trouble}", "{why}", "{advice}"),
     Code("E040", "{where} names the step “{name}”, which does not exist", "known steps: {known}", "{advice}"),
     Code(
         "E041",
@@ -241,42 +234,6 @@ _THE_WIRING = (
     ),
 )
 
-_THE_BRANCHES = (
-    Code(
-        "E087",
-        "step “{name}” has an `otherwise`, but no `when`",
-        "it is the edge of the values that no rule takes",
-        "give another edge a `when:`, or write the plain name",
-    ),
-    Code("E089", "step “{name}” cannot go through each “{field}”: {trouble}", "{why}", "{advice}"),
-    Code(
-        "E095",
-        "“{name}” is reached for each item from one of “{first}” and “{second}”, but not from the other",
-        "nobody could tell which values belong together",
-        "let an aggregator with `gather:` make one value of the items first",
-    ),
-    Code(
-        "E096",
-        "aggregator “{name}” gathers items, and {found} brings them",
-        "one branch comes out of a fan-out, all others are outside it",
-        "let exactly one branch come from inside, or remove `gather:`",
-    ),
-    Code("E097", "the items cannot be gathered under “{field}”: {trouble}", "{why}", "{advice}"),
-    Code(
-        "E098",
-        "“{name}” may run {most:,} times in one run; {allowed:,} are allowed",
-        "a fan-out within a fan-out multiplies, and every task is remembered until the run ends",
-        "lower `most:`",
-    ),
-    Code(
-        "E099",
-        "validator “{name}” asks for a fallback of “{of}”, and judges one item of what it writes",
-        "the fallback would begin all items again",
-        "judge the whole list before it goes item by item, or remove this",
-    ),
-    Code("E088", "{who} leads to “{name}” by more than its name", "{why}", "write the name alone"),
-)
-
 _THE_MERGES = (
     Code(
         "E061",
@@ -285,12 +242,7 @@ _THE_MERGES = (
         "remove `{key}:`, or write another policy",
     ),
     Code("E062", "the voice of “{name}” weighs nothing", "it could as well not be asked", "write a number above 0"),
-    Code(
-        "E063",
-        "`{key}:` names “{name}”, which is no branch of “{step}”",
-        "its branches are: {known}",
-        "{advice}",
-    ),
+    Code("E063", "`{key}:` names “{name}”, which is no branch of “{step}”", "its branches are: {known}", "{advice}"),
     Code(
         "E064",
         "policy weighted has {trouble}",
@@ -395,6 +347,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-_ALL = (*_THE_FILE, *_THE_WIRING, *_THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
 
 CODES = {entry.code: entry for entry in _ALL}

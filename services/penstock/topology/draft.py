@@ -113,6 +113,7 @@ class StepDraft:
     gather: At[str] | None = None
     wait_ms: At[int] | None = None
     key: At[str] | None = None
+    into: At[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

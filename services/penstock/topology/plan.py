@@ -250,11 +250,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A topic for downstream systems, keyed by a field of the value; the step before it writes it."""
+    """A topic for downstream systems, keyed by a field of the value; the step before it writes it.
+
+    With `into` it is the door of another pipeline, where each record is an event.
+    """
 
     name: str
     reads: str
     key: str
+    into: str = ""
 
     kind: Literal["output"] = "output"
 

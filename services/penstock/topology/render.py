@@ -157,7 +157,7 @@ def _words(step: Step) -> list[str]:
         case Effect():
             return ["effect", _tries(step.attempts)]
         case Output():
-            return ["output", f"keyed by {step.key}"]
+            return [f"output into {step.into}" if step.into else "output", f"keyed by {step.key}"]
 
 
 def _tries(attempts: Attempts) -> str:

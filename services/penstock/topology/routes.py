@@ -22,11 +22,23 @@ def routes_of(plan: Plan, name: str) -> Routes:
     for successor in successors:
         target, way = plan.steps[successor], branching.ways.get(successor, ALWAYS)
         if isinstance(target, Output):
-            outlets.append(Outlet(successor, topics.output(successor), target.key, target.reads, way))
+            outlets.append(Outlet(successor, topic_of(plan, successor), target.key, target.reads, way))
         else:
             branch = source if isinstance(target, Aggregator) else ""
             steps.append(Route(successor, topics.step(successor), branch, way))
     return Routes(source, tuple(steps), tuple(outlets), _skips(topics, branching.cuts), _counts(topics, branching))
+
+
+def topic_of(plan: Plan, output: str) -> str:
+    """Where an output is written: its own topic, or the door of another pipeline."""
+    step = plan.steps[output]
+    into = step.into if isinstance(step, Output) else ""
+    return Topics(into).intake if into else Topics(plan.pipeline).output(output)
+
+
+def handed_over(plan: Plan) -> list[str]:
+    """The doors of other pipelines that this one writes to; they are there once those are applied."""
+    return sorted({topic_of(plan, n) for n, step in plan.steps.items() if isinstance(step, Output) and step.into})
 
 
 def skips_of(plan: Plan, name: str) -> tuple[Route, ...]:

@@ -142,7 +142,8 @@ def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
 
 
 def _output(bare: StepDraft, fields: Fields) -> StepDraft:
-    return replace(bare, reads=contract(fields, "contract"), key=fields.text("key", required=True))
+    key, into = fields.text("key", required=True), fields.text("into")
+    return replace(bare, reads=contract(fields, "contract"), key=key, into=into)
 
 
 def _attempts(fields: Fields) -> Attempts | None:

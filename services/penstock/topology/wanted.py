@@ -37,7 +37,7 @@ STEP: Final = {
     "validator": ("kind", "of", "checks", "on_reject", "attempts", "concurrency", "to"),
     "aggregator": ("kind", "of", "gather", "merge", "wait", "writes", "review", "to"),
     "effect": ("kind", "run", "settings", "attempts", "concurrency", "to"),
-    "output": ("kind", "contract", "key", "to"),
+    "output": ("kind", "contract", "key", "into", "to"),
 }  # fmt: skip
 
 NESTED: Final = {
