@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from penstock.assembly.plans import compile_file, contracts_beside, resolve
 from penstock.contracts.envelope import HEADER
@@ -14,13 +18,22 @@ from penstock.topology.routes import handed_over
 TOPOLOGIES = Path(__file__).resolve().parents[1] / "branches" / "topology"
 
 
-def stage(name: str) -> Stage:
-    """A pipeline of the shop on a broker of its own."""
-    path = TOPOLOGIES / f"{name}.yaml"
-    return Stage(compile_file(path), Codec(contracts_beside(path)), resolve)
+Staged = Callable[[str], Stage]
 
 
-def test_what_is_handed_over_begins_a_run_there() -> None:
+@pytest.fixture
+def stage() -> Iterator[Staged]:
+    """Makes a pipeline of the shop, on a broker of its own."""
+    with ExitStack() as held:
+
+        def made(name: str) -> Stage:
+            path = TOPOLOGIES / f"{name}.yaml"
+            return held.enter_context(Stage(compile_file(path), Codec(contracts_beside(path)), resolve))
+
+        yield made
+
+
+def test_what_is_handed_over_begins_a_run_there(stage: Staged) -> None:
     """Keyed by the event id and without any header of ours, as `penstock send` writes it; once more is a repeat."""
     first, second = stage("intake"), stage("rules")
     first.send({"id": "o1", "country": "DE", "total": 200.0, "lines": []})
@@ -39,7 +52,7 @@ def test_what_is_handed_over_begins_a_run_there() -> None:
     assert len(second.events("duplicate")) == 1
 
 
-def test_the_door_belongs_to_the_other_pipeline() -> None:
+def test_the_door_belongs_to_the_other_pipeline(stage: Staged) -> None:
     """It is made when that one is applied, and is asked for when this one is."""
     plan = stage("intake").plan
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.assembly.plans import compile_file
+from penstock.assembly.plans import compile_file, contracts_beside, resolve
 from penstock.cli.check import document
+from penstock.errors import Mistake
 from penstock.topology import render
 from penstock.topology.bound import runs, terms
+from penstock.topology.compiler import compile_topology
 from penstock.topology.plan import Aggregator, Cut, Effect, Gather, Output, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,3 +119,15 @@ def test_mermaid_takes_any_rule() -> None:
 def test_a_page_fits_a_terminal(name: str) -> None:
     """Whatever an edge asks, no line is wider than 80 columns."""
     assert max(map(len, render.page(plan_of(name)).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("lost", ["to: [check, {step: price, each: lines, most: 3}]", "to: [bills]", "to: [gate]"])
+def test_a_circle_or_a_loose_end_is_only_that(lost: str) -> None:
+    """What stands behind it is not looked at: one mistake, and no fault of ours."""
+    text = (BRANCHES / "lines.yaml").read_text(encoding="utf-8")
+    data = text.replace(lost, "to: [price]" if "gate" in lost else "to: [read]" if "bills" in lost else "").encode()
+
+    with pytest.raises(Mistake) as caught:
+        compile_topology(data, "lines.yaml", contracts_beside(BRANCHES / "lines.yaml"), resolve)
+
+    assert {one.code for one in (caught.value, *caught.value.others)} & {"E041", "E042", "E043", "E044"}

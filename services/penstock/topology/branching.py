@@ -95,7 +95,7 @@ class Branches:
 
     def inside(self, name: str) -> tuple[Edge, ...]:
         """The edges that bring the items of a fan-out to the join outside that gathers them."""
-        if name not in self.gathers:
+        if name not in self.gathers or name not in self.scopes:
             return ()
         depth = len(self.scopes[name])
         return tuple(edge for edge in self.graph.into[name] if len(self.scope_of(edge)) > depth)
@@ -174,6 +174,8 @@ class Branches:
         while ahead:
             edge = ahead.pop()
             dead.add(edge)
+            if edge.target not in self.scopes:
+                continue  # it stands in a circle, or behind one
             away = (cause in dead or (edge.target not in self.joins and self._excluded(cause, name))
                     for cause in self.causes(edge.target))  # fmt: skip
             if edge.target in steps or not all(away):

@@ -200,7 +200,7 @@ class Fitting:
         self.said.branches[step.name] = said
         into = self.graph.into[step.name]
         gathered = [edge.source for edge in self.branches.inside(step.name)]
-        misled = any(edge.way.each for edge in into) or len(gathered) != (step.gather is not None)
+        misled = any(edge.way.each or edge.source not in said for edge in into) or len(gathered) != bool(step.gather)
         if step.merge is None or len(said) < len(step.of) or misled:
             return
         known = step.writes is not None and step.writes.value in self.known
