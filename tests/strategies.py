@@ -247,6 +247,28 @@ def shuffled(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - a topology a
     return value
 
 
+# --- orders of the shop in tests/branches ---
+
+failures = st.sampled_from(["real", "real", "reject", "raise", "garbage"])
+_parts = st.lists(st.fixed_dictionaries({"id": st.just("p"), "grams": st.integers(0, 9)}), max_size=6)
+_lines = st.fixed_dictionaries(
+    {
+        "id": st.just("l"),
+        "sku": st.sampled_from("abc"),
+        "price": st.floats(-1, 9),
+        "count": st.integers(0, 3),
+        "parts": _parts,
+    }
+)
+
+
+def orders_of_a_shop() -> st.SearchStrategy[dict[str, Any]]:
+    """What a customer wants, possibly more of it than is allowed."""
+    totals = st.sampled_from([-1.0, 0.0, 50.0, 200.0, 900.0])
+    fields = {"country": st.sampled_from(["DE", "FR"]), "total": totals, "lines": st.lists(_lines, max_size=6)}
+    return st.fixed_dictionaries(fields)
+
+
 # --- run events ---------------------------------------------------------------------------------------------------
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)

@@ -277,14 +277,10 @@ class _Table:
         return Done(sends, event)
 
     def _votes(self, state: JoinState) -> list[Vote]:
-        """What each branch said that was not called off; of a branch that brings items, only that it brings none."""
+        """What each branch said that was not called off; one that was counted speaks by its items."""
         there = {branch["branch"]: branch for branch in state["branches"]}
-        return [self._vote(name, there.get(name)) for name in self._policy.of if self._speaks(name, there.get(name))]
-
-    def _speaks(self, name: str, branch: Branch | None) -> bool:
-        if branch is not None and (branch["skipped"] or branch["count"] >= 0):
-            return False
-        return branch is not None or self._gather is None or name != self._gather.branch
+        silent = {name for name, branch in there.items() if branch["skipped"] or branch["count"] >= 0}
+        return [self._vote(name, there.get(name)) for name in self._policy.of if name not in silent]
 
     def _vote(self, name: str, branch: Branch | None) -> Vote:
         data = branch["value"] if branch else None

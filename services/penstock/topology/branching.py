@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Scope: TypeAlias = tuple["Edge", ...]
-"""The fan-outs that a step stands in, by their edges, the outermost first."""
+"""The fan-outs that a step stands in, each by its first edge, the outermost first."""
 
 
 class _Death(NamedTuple):
@@ -51,7 +51,11 @@ class Branches:
     def scope_of(self, edge: Edge, known: Mapping[str, Scope] | None = None) -> Scope:
         """The scope of what travels on an edge."""
         before = (self.scopes if known is None else known)[edge.source]
-        return (*before, edge) if edge.way.each else before
+        return (*before, self._fan(edge)) if edge.way.each else before
+
+    def _fan(self, edge: Edge) -> Edge:
+        """The first of the edges on which a step sends the items of the same list: they are one fan-out."""
+        return next(one for one in self.graph.out_of[edge.source] if one.way.each == edge.way.each)
 
     def meets(self, name: str) -> bool:
         """Whether two edges into a step could both be taken."""

@@ -10,6 +10,7 @@ from penstock.topology.leads import MOST_ITEMS
 if TYPE_CHECKING:
     from penstock.topology.branching import Branches, Scope
     from penstock.topology.draft import Draft, StepDraft
+    from penstock.topology.graph import Edge
     from penstock.topology.report import Report, Spot
 
 
@@ -22,6 +23,7 @@ def check(draft: Draft, branches: Branches, report: Report) -> None:
             if edge.way.each and step.kind == "aggregator":
                 report.add("E032", edge.spot, name=name, trouble="is for each item, but it is an aggregator",
                            advice="put a worker in between, and gather what it makes of the items")  # fmt: skip
+            _equally_long(edge, branches, report)
         if step.gather is not None:
             _gathers(step, step.gather.spot, branches, report)
         elif step.kind is not None:
@@ -34,6 +36,15 @@ def check(draft: Draft, branches: Branches, report: Report) -> None:
 def items(scope: Scope) -> int:
     """How often a step in this scope may run."""
     return prod(edge.way.most for edge in scope)
+
+
+def _equally_long(edge: Edge, branches: Branches, report: Report) -> None:
+    """Edges on which the same list goes item by item are one fan-out, of one size."""
+    scope = branches.scope_of(edge)
+    if edge.way.each and scope[-1].way.most != edge.way.most:
+        said = f"says most: {edge.way.most}, and the edge to “{scope[-1].target}” says {scope[-1].way.most}"
+        report.add("E032", edge.spot, name=edge.target, trouble=said,
+                   advice="say the same for all edges of a list: its items meet again by their number")  # fmt: skip
 
 
 def _gathers(step: StepDraft, spot: Spot, branches: Branches, report: Report) -> None:

@@ -55,3 +55,11 @@ def together(votes: Sequence[Vote], _concluded: Merged | Conflict) -> Value:
     """How many of those who were asked have said something, and the highest risk that they see."""
     said = [vote.value for vote in votes if vote.value is not None]
     return {"id": said[0]["id"], "risk": max(value.get("risk", 0.0) for value in said)}
+
+
+def billed(votes: Sequence[Vote], concluded: Merged | Conflict) -> Merged | Conflict:
+    """The bill, and how many lines it has for a risk."""
+    if isinstance(concluded, Conflict):
+        return concluded
+    lines = [vote.value for vote in votes if vote.branch.startswith("check[") and vote.value is not None]
+    return Merged({**concluded.value, "risk": float(len(lines))})
