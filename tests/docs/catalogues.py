@@ -70,6 +70,7 @@ REASONS: Final = {
     "wrong_command": "a command that this kind of step cannot carry out",
     "wrong_contract": "a record of a contract that the step does not take from there",
     "wrong_decision": "a decision about another run, gate, review or payload",
+    "wrong_item": "a record for an item that no list has",
 }
 
 # The topics of a pipeline `p`, in the order of their making; `{step}` stands for each step that has one.

@@ -7,16 +7,24 @@ from collections.abc import Sequence
 
 from penstock.aggregator.ballots import Concluded, absences, there
 from penstock.contracts.answers import Conflict, Merged, Reason, Vote
-from penstock.topology.plan import Gather
+from penstock.errors import Poison
+from penstock.topology.plan import MOST_ITEMS, Gather
 
+_DIGITS = len(str(MOST_ITEMS))
 _NOISE = 1e-9  # of a share of the items, which is no exact number
 
 
 def number(gather: Gather, item: str) -> int | None:
-    """The number of an item among those that are gathered; None for what is said of the whole branch."""
+    """The number of an item among those that are gathered; None for what is said of the whole branch.
+
+    Poison `wrong_item` for one that no fan-out can have.
+    """
+    if (item.count(".") + 1 if item else 0) <= gather.depth:
+        return None
     last = item.rpartition(".")[2]
-    inside = (item.count(".") + 1 if item else 0) > gather.depth
-    return int(last) if inside and last.isdecimal() else None
+    if not (last.isdecimal() and len(last) <= _DIGITS and int(last) < MOST_ITEMS):
+        raise Poison("wrong_item", f"no list has an item {last[:20]!r}")
+    return int(last)
 
 
 def outside(item: str) -> str:

@@ -49,7 +49,7 @@ from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters, suggested
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Done, Keeps, Message, Service, View
-from penstock.topology.plan import Aggregator, Plan
+from penstock.topology.plan import MOST_ITEMS, Aggregator, Plan
 from penstock.topology.routes import routes_of, skips_of
 
 SKEW_MS = 2_000
@@ -201,7 +201,7 @@ class _Table:
             branch = said(command["branch"], around.task)
             branch["reasons"] = command["reasons"]
             branch["skipped"] = kind == "skip"
-            branch["count"] = command["count"] if kind == "count" else -1
+            branch["count"] = min(max(command["count"], 0), MOST_ITEMS) if kind == "count" else -1
             return branch
         if self._aggregator.reads.get(around.source) != message.contract:
             raise Poison("wrong_contract", f"{around.source or 'nobody'} may not send {message.contract} here")

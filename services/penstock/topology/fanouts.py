@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from penstock.topology.leads import MOST_ITEMS
+from penstock.topology.plan import MOST_ITEMS
 
 if TYPE_CHECKING:
     from penstock.topology.branching import Branches, Scope

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from penstock.topology.document import Table, Word
 from penstock.topology.draft import Lead
 from penstock.topology.fields import Fields
+from penstock.topology.plan import MOST_ITEMS
 from penstock.topology.report import At, Spot
 from penstock.topology.wanted import EDGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_ITEMS = 1_000
 _KINDS = ("when", "otherwise", "each")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from penstock.contracts.routes import Way
 
 MergePolicy: TypeAlias = Literal["all", "any", "first", "quorum", "vote", "weighted", "mean", "prefer", "judge"]
+MOST_ITEMS = 1_000  # of a fan-out; every task of a run is remembered until it ends
 Tie: TypeAlias = Literal["review", "reject", "first", "prefer"]
 
 
