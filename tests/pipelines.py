@@ -154,7 +154,7 @@ class Pipeline(Stage):
 Host = Callable[..., Pipeline]
 
 
-def check_order(pipeline: Pipeline) -> None:
+def check_order(pipeline: Pipeline | testing.Pipeline) -> None:
     """What holds after every scenario: one end for each run or a person to wait for, nothing left, no key twice."""
     started = [event["run"] for event in pipeline.events("run_started")]
     assert len(started) == len(set(started))
@@ -178,7 +178,7 @@ def check_order(pipeline: Pipeline) -> None:
     _check_bounds(pipeline, started)
 
 
-def _check_bounds(pipeline: Pipeline, started: Sequence[str]) -> None:
+def _check_bounds(pipeline: Pipeline | testing.Pipeline, started: Sequence[str]) -> None:
     bound = pipeline.plan.bound
     for run in started:
         final = [status for status in pipeline.statuses() if status["run"] == run and status["terminal"]]
@@ -187,7 +187,7 @@ def _check_bounds(pipeline: Pipeline, started: Sequence[str]) -> None:
         assert messages_of(pipeline, run) <= bound.messages, bound
 
 
-def messages_of(pipeline: Pipeline, run: str) -> int:
+def messages_of(pipeline: Pipeline | testing.Pipeline, run: str) -> int:
     """How many records a run caused, changelogs left out."""
     review_ids = {r["review"] for r in pipeline.values(pipeline.topics.reviews) if r["run"] == run}
     mine = {run.encode(), *(identifier.encode() for identifier in review_ids)}

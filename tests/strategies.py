@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import EventKind, RunEvent, Terminal
+from penstock.contracts.routes import Way
+from penstock.topology.graph import Edge, Graph
+from penstock.topology.report import Spot
 
 # --- topologies ---------------------------------------------------------------------------------------------------
 
 _NAMES = ["a", "b", "c", "d", "e", "f"]
-_CONTRACTS = ["diagram.Job", "diagram.Scored", "diagram.Second", "diagram.Result", "diagram.Nothing"]
+_CONTRACTS = ["diagram.Job", "diagram.Scored", "diagram.Second", "diagram.Result", "diagram.Nothing", "shop.Order",
+              "shop.Line", "shop.Bill"]  # fmt: skip
 _HANDLERS = ["diagram.workers:score", "diagram.workers:second", "broken.handlers:Sink", "broken.handlers:NUMBER"]
 
 names = st.sampled_from(_NAMES)
 edges = st.lists(names, max_size=3)
+leads = st.lists(
+    names
+    | st.fixed_dictionaries(
+        {"step": names},
+        optional={
+            "when": st.sampled_from(
+                ["value.score > 0.5", "value.number > 1.0", "value.nothing == 1", "value.total > 1.0"]
+            ),
+            "otherwise": st.booleans(),
+            "each": st.sampled_from(["lines", "parts", "score"]),
+            "most": st.integers(0, 20),
+        },
+    ),
+    max_size=3,
+)
 handlers = st.sampled_from(_HANDLERS)
 contracts = st.sampled_from(_CONTRACTS)
 durations = st.sampled_from(["1ms", "200ms", "5s", "2m", "1h"])
@@ -57,15 +77,16 @@ merges = st.sampled_from(
 _kinds: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "worker": (
         {"run": handlers},
-        {"writes": contracts, "reads": contracts, "to": edges, "fallback": names, "review": st.booleans(),
+        {"writes": contracts, "reads": contracts, "to": leads, "fallback": names, "review": st.booleans(),
          "attempts": attempts, "cost": st.sampled_from(["0 USD", "0.01 USD"])},
     ),
-    "validator": ({"of": names, "checks": checks}, {"to": edges, "on_reject": on_reject}),
+    "router": ({"run": handlers}, {"many": st.booleans(), "reads": contracts, "to": leads, "attempts": attempts}),
+    "validator": ({"of": names, "checks": checks}, {"to": leads, "on_reject": on_reject}),
     "aggregator": (
         {"of": edges, "merge": merges, "writes": contracts},
-        {"to": edges, "wait": durations, "review": st.booleans()},
+        {"to": leads, "wait": durations, "review": st.booleans(), "gather": st.sampled_from(["lines", "parts"])},
     ),
-    "effect": ({"run": handlers}, {"to": edges}),
+    "effect": ({"run": handlers}, {"to": leads}),
     "output": ({"key": st.sampled_from(["id", "number", "nothing"])}, {"contract": contracts}),
 }  # fmt: skip
 
@@ -127,11 +148,17 @@ class _Grown:
         step["to"] = self.after(depth, gated=True)
         return name
 
-    def after(self, depth: int, *, gated: bool = False) -> list[str]:
+    def after(self, depth: int, *, gated: bool = False) -> list[Any]:
         """One or two steps that follow: ends, workers, or two branches and their join."""
         if depth and self.draw(st.booleans()):
             return self.diamond(depth - 1)
-        return [self.one(depth, gated=gated) for _ in range(self.draw(st.integers(1, 2)))]
+        return self.either([self.one(depth, gated=gated) for _ in range(self.draw(st.integers(1, 2)))])
+
+    def either(self, after: list[str]) -> list[Any]:
+        """The steps as they are, or one of two by a rule."""
+        if len(after) == 1 or self.draw(st.booleans()):
+            return list(after)
+        return [{"step": after[0], "when": "value.score > 0.5"}, {"step": after[1], "otherwise": True}]
 
     def one(self, depth: int, *, gated: bool) -> str:
         if depth and self.draw(st.booleans()):
@@ -183,6 +210,32 @@ def grown_topology(draw: st.DrawFn) -> dict[str, Any]:
     return {"pipeline": "p", "limits": limits, "ingress": ingress, "steps": grown.steps}
 
 
+_WAYS = (Way(), Way(), Way(when="value.score > 0.5"), Way(otherwise=True))
+
+
+@st.composite
+def branching_graphs(draw: st.DrawFn) -> tuple[Graph, frozenset[str]]:
+    """A graph of steps that take their edges by rules, by choice or always, with its joins; paths may meet wrongly."""
+    steps = [f"s{at}" for at in range(draw(st.integers(3, 9)))]
+    joins = frozenset(name for name in steps[2:] if draw(st.integers(0, 2)) == 0)
+    edges = [Edge("ingress", steps[0], Spot())]
+    for at, name in enumerate(steps[1:], start=1):
+        sources = draw(
+            st.sets(st.sampled_from(steps[max(0, at - 4) : at]), min_size=1, max_size=3 if name in joins else 2)
+        )
+        edges += [Edge(source, name, Spot(at + 1)) for source in sorted(sources)]
+    kinds = {name: draw(st.sampled_from(["rules", "rules", "one", "some"])) for name in steps if name not in joins}
+    return Graph(tuple(steps), tuple(_made(draw, edge, kinds.get(edge.source, "")) for edge in edges), {}), joins
+
+
+def _made(draw: st.DrawFn, edge: Edge, kind: str) -> Edge:
+    if edge.source == "ingress":
+        return edge
+    if kind in {"one", "some"}:
+        return replace(edge, choice=kind == "one", routed=True)
+    return replace(edge, way=draw(st.sampled_from(_WAYS)))
+
+
 @st.composite
 def shuffled(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - a topology as plain data
     """The same data with the keys of every mapping in another order; lists stay as they are."""
@@ -192,6 +245,28 @@ def shuffled(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - a topology a
     if isinstance(value, list):
         return [draw(shuffled(below)) for below in value]
     return value
+
+
+# --- orders of the shop in tests/branches ---
+
+failures = st.sampled_from(["real", "real", "reject", "raise", "garbage"])
+_parts = st.lists(st.fixed_dictionaries({"id": st.just("p"), "grams": st.integers(0, 9)}), max_size=6)
+_lines = st.fixed_dictionaries(
+    {
+        "id": st.just("l"),
+        "sku": st.sampled_from("abc"),
+        "price": st.floats(-1, 9),
+        "count": st.integers(0, 3),
+        "parts": _parts,
+    }
+)
+
+
+def orders_of_a_shop() -> st.SearchStrategy[dict[str, Any]]:
+    """What a customer wants, possibly more of it than is allowed."""
+    totals = st.sampled_from([-1.0, 0.0, 50.0, 200.0, 900.0])
+    fields = {"country": st.sampled_from(["DE", "FR"]), "total": totals, "lines": st.lists(_lines, max_size=6)}
+    return st.fixed_dictionaries(fields)
 
 
 # --- run events ---------------------------------------------------------------------------------------------------
@@ -220,7 +295,7 @@ def run_events() -> st.SearchStrategy[RunEvent]:
             **dict.fromkeys(("round", "attempt"), _ints),
             **dict.fromkeys(("at", "deadline"), _longs),
             "ended": st.lists(_texts, max_size=3),
-            "spawned": st.lists(st.fixed_dictionaries({"task": _texts, "step": _texts}), max_size=3),
+            "spawned": st.lists(st.fixed_dictionaries(dict.fromkeys(("task", "step", "item"), _texts)), max_size=3),
             "cost_usd": st.floats(),
             "dead": st.none() | dead,
             "ruling": st.none() | ruling,

@@ -32,6 +32,8 @@ _DAY_MS: Final = 86_400_000
 
 REASONS: Final = {
     "bad_check": "a check in Python answered something that is no series of reasons",
+    "bad_choice": "a router named no successor, or something that is none of its successors",
+    "bad_condition": "the rule of an edge cannot be answered for this value",
     "bad_envelope": "the `penstock` header is missing, damaged or of another version",
     "bad_event_id": "the event id is not 1 to 200 printable characters",
     "bad_merge": "an exception came out of a merge function",
@@ -60,7 +62,9 @@ REASONS: Final = {
     "timeout": "an attempt took longer than it may",
     "too_few_votes": "fewer branches came than have to agree",
     "too_far_apart": "the numbers of a mean lie farther apart than its `spread`",
+    "too_few_items": "fewer items came than have to be gathered",
     "too_large": "a record of more bytes than travel inline, or a branch that cannot be kept beside the others",
+    "too_many_items": "a list is longer than its edge declares",
     "undecodable": "no Avro value, or a damaged one",
     "unknown": "no reason was given",
     "unknown_plan": "no plan was applied under this digest, or the step cannot do what that plan asks of it",
@@ -68,6 +72,7 @@ REASONS: Final = {
     "wrong_command": "a command that this kind of step cannot carry out",
     "wrong_contract": "a record of a contract that the step does not take from there",
     "wrong_decision": "a decision about another run, gate, review or payload",
+    "wrong_item": "a record for an item that no list has",
 }
 
 # The topics of a pipeline `p`, in the order of their making; `{step}` stands for each step that has one.
@@ -112,6 +117,7 @@ def _keys() -> Iterator[str]:
         ("reviews", keys.REVIEWS, wanted.REVIEWS),
         ("ingress", keys.INGRESS, wanted.INGRESS),
         *((f"a step of kind {kind}", known, wanted.STEP[kind]) for kind, known in keys.STEP.items()),
+        ("an edge, where it is not just a name", keys.EDGE, wanted.EDGE),
         ("attempts", keys.ATTEMPTS, wanted.ATTEMPTS),
         ("on_reject, of a validator", keys.ON_REJECT, wanted.ON_REJECT),
         ("a check", keys.CHECK, wanted.CHECK),

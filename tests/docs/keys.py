@@ -14,7 +14,7 @@ class Key(NamedTuple):
     says: str
 
 
-_TO = Key(NEEDED, "the steps it leads to; a fallback has none of its own")
+_TO = Key(NEEDED, "the steps it leads to, by name or as below; a fallback has none of its own")
 _ATTEMPTS = "how often, how long and with which pauses; see below"
 _CONCURRENCY = Key("16", "tasks at once in one process, 1 to 10,000")
 _SETTINGS = Key("none", "a free mapping, given to the handler when it is made")
@@ -62,6 +62,17 @@ STEP: Final = {
         "settings": _SETTINGS,
         "to": _TO,
     },
+    "router": {
+        "kind": Key(NEEDED, "`router`"),
+        "run": Key(NEEDED, "the handler, `module:attribute`, that names successors; see [Branching](branching.md)"),
+        "many": Key("false", "whether it may name several"),
+        "reads": Key("what comes", "its contract, said again and held against what the step before it writes"),
+        "attempts": Key("3 x 30s", _ATTEMPTS),
+        "cost": Key("0 USD", "the most that one attempt may spend"),
+        "concurrency": _CONCURRENCY,
+        "settings": _SETTINGS,
+        "to": Key(NEEDED, "the steps it chooses from, by name"),
+    },
     "validator": {
         "kind": Key(NEEDED, "`validator`"),
         "of": Key(NEEDED, "the step it judges, which is the one right before it"),
@@ -74,6 +85,7 @@ STEP: Final = {
     "aggregator": {
         "kind": Key(NEEDED, "`aggregator`"),
         "of": Key(NEEDED, "its branches: exactly the steps that lead to it"),
+        "gather": Key("none", "the list field under which the items of a fan-out come together again"),
         "merge": Key(NEEDED, "the policy; see [Joins](joins.md) and below"),
         "wait": Key(
             "until no branch can come",
@@ -95,8 +107,16 @@ STEP: Final = {
         "kind": Key(NEEDED, "`output`"),
         "contract": Key("what comes", "its contract, said again and held against what the step before it writes"),
         "key": Key(NEEDED, "the text or whole-number field that is the record's key"),
+        "into": Key("its own topic", "another pipeline, whose door it is written to; `key` is that one's event id"),
         "to": _END,
     },
+}
+EDGE: Final = {
+    "step": Key(NEEDED, "the step it leads to"),
+    "when": Key("always", "a CEL expression over `value`: it is taken by the values for which it is true"),
+    "otherwise": Key("false", "it is taken by the values that no `when` of the step takes"),
+    "each": Key("none", "a list of records: each item goes on by itself, under its own contract"),
+    "most": Key("needed with `each`", "so many items at the most, 1 to 1,000; more of them are a dead task"),
 }
 ATTEMPTS: Final = {
     "max": Key("see the step", "attempts, 1 to 100"),
@@ -136,7 +156,10 @@ MERGE: Final = {
     "spread": Key("needed for a mean", "how far numbers may lie apart and still have a mean"),
     "order": Key("needed to prefer", "the branches, the preferred one first"),
     "judge": Key("needed to judge", "the worker that is asked about a conflict"),
-    "missing": Key("by the policy", "`conflict`, `ignore` or `{at_least: 2}`: what a branch without a value means"),
+    "missing": Key(
+        "by the policy",
+        "`conflict`, `ignore` or `{at_least: 2}`: what a missing branch or item means; of items also `{share: 0.8}`",
+    ),
     "tie": Key(
         "where there may be one", "`review` asks a person, `reject` ends the run, `first` and `{prefer: [...]}` choose"
     ),

@@ -21,7 +21,12 @@ from penstock.testing.codes import CODES
 from penstock.topology.compiler import compile_topology
 
 LACKING = {"E010", "E024", "E044"}  # no steps, no such key, nothing it leads to
-VOTING = {("merge", "field"), ("merge", "tie"), ("check", "code")}  # needed to vote, and by a rule
+VOTING = {
+    ("merge", "field"),
+    ("merge", "tie"),
+    ("check", "code"),
+    ("edge", "most"),
+}  # needed to vote, by a rule, a list
 Place = tuple[str | int, ...]
 
 
@@ -57,10 +62,11 @@ def test_a_key_is_needed_where_the_page_says_so(everything: Path) -> None:
     compile_file(everything / "topology" / "everything.yaml")
     contracts = schemas.load(everything / "schemas" / "avro")
     document = _loaded(everything)
+    doors = [(path.name, path.read_bytes()) for path in (everything / "topology").glob("invoices.yaml")]
     told = {}
     for part, key, place in _keys(document):
         if "read-simply" not in place:  # a fallback takes from its step what it lacks
-            told[part, key] = bool(_refused(_without(document, place), contracts) & LACKING)
+            told[part, key] = bool(_refused(_without(document, place), contracts, doors) & LACKING)
 
     tables_say = {(part, key): entry.default == keys.NEEDED for part, t in _parts().items() for key, entry in t.items()}
     assert {at: needed for at, needed in told.items() if at not in VOTING} == {
@@ -91,8 +97,8 @@ def test_every_table_stands_on_a_page() -> None:
 
 def _parts() -> dict[str, dict[str, keys.Key]]:
     return {"file": keys.FILE, "limits": keys.LIMITS, "reviews": keys.REVIEWS, "ingress": keys.INGRESS,
-            "attempts": keys.ATTEMPTS, "on_reject": keys.ON_REJECT, "check": keys.CHECK, "merge": keys.MERGE,
-            **keys.STEP}  # fmt: skip
+            "edge": keys.EDGE, "attempts": keys.ATTEMPTS, "on_reject": keys.ON_REJECT, "check": keys.CHECK,
+            "merge": keys.MERGE, **keys.STEP}  # fmt: skip
 
 
 def _keys_of_policies() -> set[str]:
@@ -119,6 +125,9 @@ def _keys(document: dict[str, Any]) -> Iterator[tuple[str, str, Place]]:
                 yield from ((key, inner, ("steps", name, key, inner)) for inner in below)
             for at, check in enumerate(below if key == "checks" else ()):
                 yield from (("check", inner, ("steps", name, key, at, inner)) for inner in check)
+            for at, lead in enumerate(below if key == "to" else ()):
+                if isinstance(lead, dict):
+                    yield from (("edge", inner, ("steps", name, key, at, inner)) for inner in lead)
 
 
 def _without(document: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -130,9 +139,9 @@ def _without(document: dict[str, Any], place: Place) -> dict[str, Any]:
     return copy
 
 
-def _refused(document: dict[str, Any], contracts: schemas.Schemas) -> set[str]:
+def _refused(document: dict[str, Any], contracts: schemas.Schemas, doors: list[tuple[str, bytes]]) -> set[str]:
     try:
-        compile_topology(json.dumps(document).encode(), "test.yaml", contracts, lambda _: _handler)
+        compile_topology(json.dumps(document).encode(), "test.yaml", contracts, lambda _: _handler, lambda: doors)
     except Mistake as mistake:
         return {mistake.code, *(other.code for other in mistake.others)}
     return set()

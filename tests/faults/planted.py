@@ -128,7 +128,7 @@ def _tell(told: Story, event: str, body: Value, partition: int) -> None:
 
 
 def _event(event: str, kind: str, step: str, ended: Sequence[str], spawned: Sequence[tuple[str, str]]) -> Value:
-    parts = [{"task": name, "step": to} for name, to in spawned]
+    parts = [{"task": name, "step": to, "item": ""} for name, to in spawned]
     return {
         "kind": kind, "run": run_of(event), "event": event, "step": step, "task": task(event, step), "item": "",
         "round": 0, "attempt": 1, "at": NOW, "deadline": NOW + 60_000, "plan": "0" * 16, "input": "",

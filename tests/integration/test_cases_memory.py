@@ -21,7 +21,10 @@ from penstock.testing.play import play
 from penstock.testing.production import Production
 from pipelines import ROOT
 
-TOPOLOGIES = sorted(path for path in (ROOT / "topology").glob("*.yaml") if not path.name.endswith(cases.SUFFIX))
+FOLDERS = (ROOT / "topology", ROOT / "tests" / "branches" / "topology")
+TOPOLOGIES = sorted(
+    path for folder in FOLDERS for path in folder.glob("*.yaml") if not path.name.endswith(cases.SUFFIX)
+)
 Try = Callable[..., tuple[int, str]]
 
 

@@ -72,15 +72,16 @@ class Poll:
         self.store = Store(self.keeps, self.pipeline.codec, 0)
         self.done: list[Done] = []
 
-    def hear(self, branch: str, voice: Voice) -> None:
-        """A branch says something, or is said to be missing."""
+    def hear(self, branch: str, voice: Voice | str) -> None:
+        """A branch says something, is said to be missing, or is called off (`skip`)."""
         around = Envelope("r", "e", task_id("r", "join", "", 0, branch), "", branch, 1, 0, "p.x[0]@1", "d", DUE)
         value: Any = voice
         contract, source = "diagram.Second", branch
-        if voice is None:
+        if voice is None or voice == "skip":
             contract, source = COMMAND, "supervisor"
-            value = {"kind": "missing", "address": "", "branch": branch, "review": "", "sha256": "",
-                     "reasons": reason_records((Reason("dead", branch),))}  # fmt: skip
+            reasons = [] if voice else reason_records((Reason("dead", branch),))
+            value = {"kind": voice or "missing", "address": "", "branch": branch, "review": "", "sha256": "",
+                     "reasons": reasons, "count": 0}  # fmt: skip
         data = self.pipeline.codec.encode(contract, value)
         record = Record("p.join", 0, 7, b"r", data, [], NOW)
         done = self.service.answer(Message(record, around._replace(source=source), contract, value), self._view(NOW))

@@ -20,7 +20,7 @@ from penstock.topology.plan import Aggregator, Effect, Output, Plan, Validator, 
 from strategies import any_topology, grown_topology, shuffled
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = load(ROOT / "schemas" / "avro")
+SCHEMAS = load(ROOT / "schemas" / "avro", ROOT / "tests" / "branches" / "schemas" / "avro")
 DIAGRAM = (ROOT / "topology" / "diagram.yaml").read_text(encoding="utf-8")
 BOUNDED = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -44,6 +44,11 @@ def into(plan: Plan) -> dict[str, list[str]]:
             for target in step.to:
                 leading[target].append(step.name)
     return leading
+
+
+def named(lead: str | dict[str, Any]) -> str:
+    """The step that an edge leads to."""
+    return lead if isinstance(lead, str) else str(lead["step"])
 
 
 @BOUNDED
@@ -95,7 +100,7 @@ def test_taking_the_gate_away_is_noticed(data: st.DataObject, topology: dict[str
     """Where what was before the gate leads to the effect itself, the file is refused, and says so."""
     steps = topology["steps"]
     gates = [name for name, step in steps.items() if step["kind"] == "validator"
-             if any(steps[target]["kind"] == "effect" for target in step["to"])]  # fmt: skip
+             if any(steps[named(lead)]["kind"] == "effect" for lead in step["to"])]  # fmt: skip
     assume(gates)
     gate = data.draw(st.sampled_from(gates))
     judged = steps[steps[gate]["of"]]

@@ -18,14 +18,14 @@ AROUND = Envelope("r", "e", "t", "", "s", 1, 0, "p.s[0]@1", "d", 10)
 
 def started() -> RunMemory:
     """A run with one task."""
-    spawned: Any = [{"task": "t0", "step": "s"}]
+    spawned: Any = [{"task": "t0", "step": "s", "item": ""}]
     return transitions.begin(of_run("run_started", "r", "e", 1, step="ingress", deadline=10, plan="d", spawned=spawned))
 
 
 def event(happening: Happening) -> RunEvent:
     """The event that tells it."""
     ended, fresh, attempts = happening
-    spawned: Any = [{"task": task, "step": "s"} for task in fresh]
+    spawned: Any = [{"task": task, "step": "s", "item": ""} for task in fresh]
     effort = Effort(attempts, attempts / 8)
     return task_done(AROUND, "s", "p.s[0]@1", 2, spawned, ended=ended, effort=effort)
 

@@ -82,7 +82,9 @@ def test_a_rule_that_cannot_be_answered_says_so() -> None:
 
 
 PAYLOAD = b"the value"
-COMMAND = Command(kind="decided", address="p.decisions[0]@3", branch="", review="v", sha256=digest(PAYLOAD), reasons=[])
+COMMAND = Command(
+    kind="decided", address="p.decisions[0]@3", branch="", review="v", sha256=digest(PAYLOAD), reasons=[], count=0
+)
 DECISION = Decision(
     review="v", run="r", step="s", gate="g", verdict="approve", sha256=digest(PAYLOAD), contract="c", payload=PAYLOAD,
     by="ana", at=1, note="",

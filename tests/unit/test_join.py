@@ -8,13 +8,14 @@ from penstock.contracts.records import Branch, JoinState, reason_records
 
 EMPTY: JoinState = {
     "run": "r", "event": "e", "item": "", "round": 0, "deadline": 10, "plan": "d", "due": 10, "closed": False,
-    "origin": "", "branches": [],
+    "origin": "", "branches": [], "heard": 0, "seen": 0,
 }  # fmt: skip
 
 
 def branch(name: str, value: bytes | None, *reasons: Reason) -> Branch:
     """What a branch said, or why it says nothing."""
-    return {"branch": name, "task": f"t-{name}", "contract": "c", "value": value, "reasons": reason_records(reasons)}
+    return {"branch": name, "task": f"t-{name}", "contract": "c", "value": value, "reasons": reason_records(reasons),
+            "skipped": False, "count": -1}  # fmt: skip
 
 
 def test_branches_are_kept_in_one_order() -> None:

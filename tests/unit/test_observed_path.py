@@ -17,7 +17,7 @@ STEPS = ("read", "read-simply", "check", "thank", "second", "decide")
 def done(step: str, *spawns: str, ended: tuple[str, ...] = ()) -> RunEvent:
     """A step did its task and began others; a task is called like its step."""
     around = Envelope("r", "e", step, "", "before", 1, 0, "p.s[0]@1", "d", 10)
-    spawned = [{"task": name, "step": name.partition("/")[0]} for name in spawns]
+    spawned = [{"task": name, "step": name.partition("/")[0], "item": ""} for name in spawns]
     return task_done(around, step, Address("p.s", 0, 1), 2, spawned, ended=list(ended) or None)  # type: ignore[arg-type]  # the fields of Spawned
 
 

@@ -14,12 +14,13 @@ from penstock.topology.compiler import compile_topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "tests" / "broken").glob("*.yaml"))
+BESIDE = [(path.name, path.read_bytes()) for path in sorted((ROOT / "tests" / "broken" / "beside").glob("*.yaml"))]
 EXPECTED = re.compile(rb"(E\d{3}) (\d+):(\d+)")
 
 
 @pytest.fixture(scope="module")
 def contracts() -> Schemas:
-    return load(ROOT / "schemas" / "avro")
+    return load(ROOT / "schemas" / "avro", ROOT / "tests" / "branches" / "schemas" / "avro")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -30,7 +31,7 @@ def test_names_code_and_place(path: Path, contracts: Schemas) -> None:
     expected = [(code.decode(), int(line), int(column)) for code, line, column in EXPECTED.findall(header)]
 
     with pytest.raises(Mistake) as caught:
-        compile_topology(data, path.name, contracts, resolve)
+        compile_topology(data, path.name, contracts, resolve, lambda: BESIDE)
 
     found = (caught.value, *caught.value.others)
     assert [(m.code, m.place and m.place.line, m.place and m.place.column) for m in found] == expected

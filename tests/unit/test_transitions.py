@@ -19,13 +19,13 @@ def started(*tasks: str) -> RunMemory:
     """A run that began with these tasks."""
     return transitions.begin(
         of_run("run_started", "r", "e", 1, step="ingress", deadline=1_000, plan="d",
-               spawned=[{"task": task, "step": "s"} for task in tasks])
+               spawned=[{"task": task, "step": "s", "item": ""} for task in tasks])
     )  # fmt: skip
 
 
 def done(ended: list[str], spawned: list[str], effort: Effort = ONE) -> RunEvent:
     """Tasks ended, and others began."""
-    begun: Any = [{"task": task, "step": "s"} for task in spawned]
+    begun: Any = [{"task": task, "step": "s", "item": ""} for task in spawned]
     return task_done(AROUND, "s", "p.s[0]@1", 2, begun, ended=ended, effort=effort)
 
 
@@ -82,15 +82,15 @@ def test_a_join_ends_all_its_tasks_at_once() -> None:
 
 def test_a_command_opens_the_next_round() -> None:
     """Its task takes the dead one's place, with a deadline that can only grow."""
-    memory = transitions.command(started("a", "b"), "a", {"task": "c", "step": "simply"}, 1_500)
+    memory = transitions.command(started("a", "b"), "a", {"task": "c", "step": "simply", "item": ""}, 1_500)
 
     assert (names(memory), memory["round"], memory["deadline"]) == (["b", "c"], 1, 1_500)
-    assert transitions.command(memory, "b", {"task": "d", "step": "s"}, 1_200)["deadline"] == 1_500
+    assert transitions.command(memory, "b", {"task": "d", "step": "s", "item": ""}, 1_200)["deadline"] == 1_500
 
 
 def test_joins_that_hear_nothing_comes_have_a_task() -> None:
     """Each once, also where it is open already."""
-    memory = transitions.miss(started("a", "b"), "a", [{"task": "b", "step": "j"}, {"task": "c", "step": "j"}])
+    memory = transitions.miss(started("a", "b"), "a", [{"task": name, "step": "j", "item": ""} for name in "bc"])
 
     assert names(memory) == ["b", "c"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -31,6 +31,16 @@ class Policy:
     def compared(self) -> tuple[str, ...]:
         """The fields by which branches are told apart, and what a voice weighs where its value says so."""
         return (*self.merge.fields, *((self.merge.weight,) if self.merge.weight else ()))
+
+    def without(self, skipped: Collection[str]) -> Policy:
+        """The same among the branches that were not called off: a majority is one of these, and so are all of them."""
+        if not skipped:
+            return self
+        of, merge = tuple(name for name in self.of if name not in skipped), self.merge
+        everybody = merge.at_least == len(self.of)
+        agree = len(of) // 2 + 1 if merge.majority else min(merge.min_agree, len(of))
+        at_least = len(of) if everybody else min(merge.at_least, len(of))
+        return Policy(replace(merge, min_agree=agree, at_least=at_least), of, self.fields)
 
     def projected(self, vote: Vote) -> dict[str, Any]:
         """The part of a branch's value that can be handed on."""

@@ -10,11 +10,21 @@ from penstock.topology.plan import Aggregator, Effect, Output, Plan, Worker
 def rounds(plan: Plan, join: Aggregator) -> int:
     """How many fallbacks and judges may hold up one branch of a join while another is there; each opens a round.
 
-    A fallback before the branches part delays them all, and their envelopes carry the later deadline.
+    A fallback before the branches part delays them all, and their envelopes carry the later deadline. Items part where
+    they are counted.
     """
-    behind = [_behind(plan, branch) for branch in join.of]
+    behind = [_behind(plan, branch) for branch in (*join.of, *_counting(plan, join))]
     apart = set[str]().union(*behind) - set[str].intersection(*behind)
     return sum(_may_fall_back(plan, name) for name in apart)
+
+
+def _counting(plan: Plan, join: Aggregator) -> Iterator[str]:
+    """The step that sends a join the number of the items that it gathers."""
+    for step in plan.steps.values():
+        if not isinstance(step, Effect | Output):
+            pairs = [pair for pairs in step.branching.counts.values() for pair in pairs]
+            if any(name == join.name for name, _ in pairs):
+                yield step.name
 
 
 def _behind(plan: Plan, name: str) -> set[str]:

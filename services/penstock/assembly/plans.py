@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from penstock.errors import Misuse, Place
 from penstock.topology.compiler import compile_topology
 from penstock.topology.document import MAX_BYTES
 from penstock.topology.plan import Plan
+
+_CASES = ".test.yaml"
 
 
 def compile_file(path: Path) -> Plan:
@@ -23,7 +27,15 @@ def compile_file(path: Path) -> Plan:
         raise Misuse("E001", f"cannot read {path}", why=error.strerror or str(error), fix="name a topology file",
                      place=Place(str(path))) from error  # fmt: skip
     _import_from(path.resolve().parent.parent / "services")
-    return compile_topology(data, str(path), contracts_beside(path), resolve)
+    return compile_topology(data, str(path), contracts_beside(path), resolve, lambda: _beside(path))
+
+
+def _beside(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The other topology files of a folder."""
+    for other in sorted(path.parent.glob("*.yaml")):
+        if not other.name.endswith(_CASES) and other.name != path.name:
+            with suppress(OSError):
+                yield str(other), content(other, MAX_BYTES)
 
 
 def contracts_beside(path: Path) -> schemas.Schemas:

@@ -22,6 +22,7 @@ from penstock.worker import service as benches
 
 _ROOMS: Mapping[str, Callable[[Plan, str, Kit], Service]] = {
     "worker": benches.build,
+    "router": benches.build,
     "validator": gates.build,
     "aggregator": aggregators.build,
     "effect": effect_hands.build,

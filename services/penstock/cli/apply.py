@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from penstock.assembly.plans import compile_file, contracts_beside
-from penstock.cli import connection
+from penstock.cli import cluster, connection
 from penstock.cli.flags import Flags
 from penstock.provision.apply import apply as match
 from penstock.runtime.kafka.admin import KafkaAdmin
+from penstock.topology.routes import handed_over
 
 
 @click.command()
@@ -38,6 +39,8 @@ def apply(
     or shrunk; a second call changes nothing.
     """
     plan = compile_file(file)
+    if doors := handed_over(plan):  # they belong to others, who make them
+        cluster.prepared(connection, *doors)
     applied = match(
         plan, KafkaAdmin(connection), partitions, replication, contracts=contracts_beside(file), from_end=from_end,
         alter=alter,

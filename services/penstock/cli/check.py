@@ -10,7 +10,7 @@ import click
 
 from penstock.assembly.plans import compile_file
 from penstock.topology import bound, render
-from penstock.topology.plan import Output, Plan, Step, Worker
+from penstock.topology.plan import Aggregator, Output, Plan, Step, Worker
 
 
 @click.command(short_help="Check a topology file and show its worst case.")
@@ -46,13 +46,26 @@ def _step(step: Step) -> dict[str, object]:
     found: dict[str, object] = {"name": step.name, "kind": step.kind}
     if isinstance(step, Worker) and step.acts_for is not None:
         found["acts_for"] = step.acts_for
+    if isinstance(step, Aggregator) and step.gather is not None:
+        found["gather"] = asdict(step.gather)
+    if isinstance(step, Output) and step.into:
+        found["into"] = step.into
     if not isinstance(step, Output):
         found["ladder"] = asdict(step.ladder)
     return found
 
 
-def _edges(plan: Plan) -> list[dict[str, str]]:
-    edges = [{"from": "ingress", "to": target, "contract": plan.ingress.contract} for target in plan.ingress.to]
+def _edges(plan: Plan) -> list[dict[str, object]]:
+    contract = plan.ingress.contract
+    edges: list[dict[str, object]] = [{"from": "ingress", "to": to, "contract": contract} for to in plan.ingress.to]
     for step in plan.steps.values():
-        edges += [{"from": step.name, "to": target, "contract": render.writes(step)} for target in render.after(step)]
+        edges += [_edge(plan, step, target) for target in render.after(step)]
     return edges
+
+
+def _edge(plan: Plan, step: Step, target: str) -> dict[str, object]:
+    """An edge; on what it depends only where it does."""
+    way = render.way(plan, step.name, target)
+    found: dict[str, object] = {"from": step.name, "to": target, "contract": way.contract or render.writes(step)}
+    depends = {"when": way.when, "otherwise": way.otherwise, "each": way.each, "most": way.most}
+    return found | {key: value for key, value in depends.items() if value}

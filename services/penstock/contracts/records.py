@@ -51,6 +51,7 @@ class Spawned(TypedDict):
 
     task: str
     step: str
+    item: str
 
 
 class Dead(TypedDict):
@@ -210,6 +211,8 @@ class Branch(TypedDict):
     contract: str
     value: bytes | None
     reasons: list[ReasonRecord]
+    skipped: bool
+    count: int
 
 
 class JoinState(TypedDict):
@@ -225,6 +228,8 @@ class JoinState(TypedDict):
     closed: bool
     origin: str
     branches: list[Branch]
+    heard: int
+    seen: int
 
 
 class OpenTask(TypedDict):
@@ -270,12 +275,13 @@ class EventMemory(TypedDict):
 class Command(TypedDict):
     """`penstock.Command`."""
 
-    kind: Literal["run", "missing", "decided"]
+    kind: Literal["run", "missing", "decided", "skip", "count"]
     address: str
     branch: str
     review: str
     sha256: str
     reasons: list[ReasonRecord]
+    count: int
 
 
 class Control(TypedDict):

@@ -58,8 +58,13 @@ class Rule:
 
     def error(self, value: Mapping[str, Any]) -> str:
         """Why the rule could not be answered for this value, or an empty text when it could."""
+        answer = self.ask(value)
+        return "" if isinstance(answer, bool) else answer
+
+    def ask(self, value: Mapping[str, Any]) -> bool | str:
+        """True or false, or why the rule could not be answered for this value."""
         answer = self._answer(value)
-        return "" if isinstance(answer, bool) else str(answer)
+        return answer if isinstance(answer, bool) else str(answer)
 
     def _answer(self, value: Mapping[str, Any]) -> object:
         given = {name: _readable(value[name]) for name in self._fields if name in value}  # CEL copies all it is given

@@ -99,6 +99,8 @@ def topics_of(plan: Plan, partitions: int) -> list[TopicSpec]:
             TopicSpec(names.state(name), partitions, _COMPACTED),
         ]
     for name, step in plan.steps.items():
+        if isinstance(step, Output) and step.into:
+            continue  # it is the other pipeline's own
         if isinstance(step, Output):
             found.append(TopicSpec(names.output(name), partitions, _deleted(_WEEK, internal=False)))
             continue

@@ -35,7 +35,7 @@ def writer(codec: Codec) -> Callable[[RunEvent], bytes]:
         if spawned := event["spawned"]:
             parts.append(_number(len(spawned)))
             for task in spawned:
-                parts += (_text(task["task"]), _word(task["step"]))
+                parts += (_text(task["task"]), _word(task["step"]), _text(task["item"]))
         parts += (
             _END, _double(event["cost_usd"]), _word(event["outcome"]), _text(event["sha256"]), _word(event["version"]),
             _NOTHING,

@@ -31,16 +31,19 @@ def forward(
         step, branch = route.step, route.branch
         task = task_id(run, step, item, 0 if branch else turn, branch)
         sends.append(Send(route.topic, key, payload, "", None, SAME, [(HEADER, header(task))]))
-        spawned.append({"task": task, "step": step})
-    for outlet in routes.outlets:
-        business = value.get(outlet.key)
-        if business is None:
-            raise Poison(
-                "invalid_output", f"output {outlet.name} is keyed by a field without a value", path=f"/{outlet.key}"
-            )
-        headers = _cloud_event(outlet, around, routes.source)
-        sends.append(Send(outlet.topic, str(business).encode(), payload, "", None, BY_KEY, headers))
+        spawned.append({"task": task, "step": step, "item": item})
+    sends += [_handed_over(outlet, around, routes.source, payload, value) for outlet in routes.outlets]
     return sends, spawned
+
+
+def _handed_over(outlet: Outlet, around: Envelope, source: str, payload: bytes, value: Mapping[str, Any]) -> Send:
+    business = value.get(outlet.key)
+    if business is None:
+        raise Poison(
+            "invalid_output", f"output {outlet.name} is keyed by a field without a value", path=f"/{outlet.key}"
+        )
+    headers = _cloud_event(outlet, around, source)
+    return Send(outlet.topic, str(business).encode(), payload, "", None, BY_KEY, headers)
 
 
 def _cloud_event(outlet: Outlet, around: Envelope, source: str) -> Headers:

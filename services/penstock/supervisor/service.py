@@ -174,21 +174,23 @@ class _Overseer:
     def _fall(self, death: _Death, step: str) -> Done:
         """The fallback fetches the same input by its address; a join's judge the letter that holds all votes."""
         before, memory, event, dead, view = death
-        task: Spawned = {"task": task_id(memory["run"], step, event["item"], memory["round"] + 1), "step": step}
+        item = event["item"]
+        task: Spawned = {"task": task_id(memory["run"], step, item, memory["round"] + 1), "step": step, "item": item}
         after = transitions.command(memory, event["task"], task, view.now + self._plan.limits.deadline_ms)
         after = transitions.take(after, fall_name(step))
         judged = isinstance(self._plan.steps[event["step"]], Aggregator)
         if not judged:  # a judge is part of its join's policy
             after = transitions.mark(after, "succeeded_by_fallback")
         order = _order("run", dead["reasons"], address=dead["letter"] if judged else dead["origin"])
-        return self._keep(before, after, view, [self._command(after, task, order, event["item"], dead["origin"])])
+        return self._keep(before, after, view, [self._command(after, task, order, item, dead["origin"])])
 
     def _miss(self, death: _Death, branches: Sequence[tuple[str, str]]) -> Done:
         """The joins behind a dead task hear that nothing comes, and why."""
         before, memory, event, dead, view = death
         item = event["item"]
         tokens: list[tuple[Spawned, str]] = [
-            ({"task": task_id(memory["run"], join, item, 0, branch), "step": join}, branch) for join, branch in branches
+            ({"task": task_id(memory["run"], join, item, 0, branch), "step": join, "item": item}, branch)
+            for join, branch in branches
         ]
         after = transitions.miss(memory, event["task"], [task for task, _ in tokens])
         sends = [
@@ -230,6 +232,7 @@ class _Overseer:
         """The gate fetches the decision where it lies, and lets through what it names."""
         gate: Spawned = {
             "task": task_id(memory["run"], task["gate"], task["item"], memory["round"] + 1), "step": task["gate"],
+            "item": task["item"],
         }  # fmt: skip
         after = transitions.command(memory, task["task"], gate, view.now + self._plan.limits.deadline_ms)
         after = transitions.mark(after, "resolved_by_human")
@@ -287,4 +290,5 @@ def _order(
     kind: Literal["run", "missing", "decided"], reasons: list[ReasonRecord], *, address: str = "", branch: str = "",
     review: str = "", sha256: str = "",
 ) -> Command:  # fmt: skip
-    return {"kind": kind, "address": address, "branch": branch, "review": review, "sha256": sha256, "reasons": reasons}
+    return {"kind": kind, "address": address, "branch": branch, "review": review, "sha256": sha256, "reasons": reasons,
+            "count": 0}  # fmt: skip

@@ -41,7 +41,7 @@ def begin(event: RunEvent) -> RunMemory:
 def opened(spawned: Spawned) -> OpenTask:
     """A task that a step waits to do."""
     return {"task": spawned["task"], "step": spawned["step"], "review": "", "due": 0, "gate": "", "sha256": "",
-            "item": "", "origin": ""}  # fmt: skip
+            "item": spawned["item"], "origin": ""}  # fmt: skip
 
 
 def account(memory: RunMemory, event: RunEvent) -> RunMemory:

@@ -38,10 +38,11 @@ class Cast:
         """Whether anybody told this actor anything."""
         return role in self._usual or any(known == role for known, _ in self._lines)
 
-    def answer(self, role: str, event: str, *arguments: Any) -> Any:  # noqa: ANN401 - whatever it was told
-        """One turn of an actor; None from one that knows nothing to say."""
-        turn = self.calls[role, event]
-        self.calls[role, event] += 1
+    def answer(self, role: str, event: str, *arguments: Any, item: str = "") -> Any:  # noqa: ANN401 - whatever it was told
+        """One turn of an actor, counted for each item of a fan-out; None from one that knows nothing to say."""
+        counted = f"{event}/{item}" if item else event
+        turn = self.calls[role, counted]
+        self.calls[role, counted] += 1
         lines = self._lines.get((role, event), self._usual.get(role))
         if not lines:
             return None
@@ -54,7 +55,7 @@ class Cast:
         """Plays a worker or a check."""
 
         async def act(value: dict[str, Any], ctx: Context) -> Any:  # noqa: ANN401 - whatever it was told
-            said = self.answer(role, ctx.key, value, ctx)
+            said = self.answer(role, ctx.key, value, ctx, item=ctx.item)
             return await said if asyncio.iscoroutine(said) else said
 
         return act

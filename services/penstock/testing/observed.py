@@ -10,6 +10,7 @@ from penstock.contracts.records import ReasonRecord, Review, RunEvent, RunStatus
 from penstock.contracts.topics import INGRESS
 from penstock.testing.pipeline import Pipeline
 from penstock.topology.plan import Output
+from penstock.topology.routes import topic_of
 
 _STEPS = ("task_done", "task_dead")
 
@@ -128,7 +129,7 @@ def _told(told: RunEvent) -> str:
 def _outputs(pipeline: Pipeline, run: str) -> list[str]:
     outputs = [name for name, step in pipeline.plan.steps.items() if isinstance(step, Output)]
     mine = ("ce_correlationid", run.encode())
-    return [name for name in outputs for r in pipeline.records(pipeline.topics.output(name)) if mine in r.headers]
+    return [n for n in outputs for record in pipeline.records(topic_of(pipeline.plan, n)) if mine in record.headers]
 
 
 def _attempts(ran: Sequence[RunEvent]) -> Counter[str]:

@@ -14,15 +14,15 @@ from penstock.runtime.codec import Codec
 from penstock.runtime.handlers import Handler
 from penstock.runtime.kit import settled
 from penstock.runtime.metrics import Metrics
-from penstock.topology.plan import Aggregator, Check, Effect, Plan, Step, Validator, Worker
+from penstock.topology.plan import Aggregator, Check, Effect, Plan, Router, Step, Validator, Worker
 
-Kind: TypeAlias = Literal["worker", "check", "merge", "effect"]
+Kind: TypeAlias = Literal["worker", "router", "check", "merge", "effect"]
 _STAGE = "stage"
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What can be stubbed: a worker, an effect or a merge function by its step, a check as `step/code`.
+    """What can be stubbed: a worker, a router, an effect or a merge function by its step, a check as `step/code`.
 
     `reads` are the contracts of what it is given, `writes` is the contract of what it answers, where it has one.
     """
@@ -83,6 +83,8 @@ def roles(plan: Plan) -> Iterator[Role]:
         match step:
             case Worker():
                 yield Role(name, "worker", name, step.run, (step.reads,), step.writes, step.settings)
+            case Router():
+                yield Role(name, "router", name, step.run, (step.reads,), "", step.settings)
             case Effect():
                 yield Role(name, "effect", name, step.run, (step.reads,), "", step.settings)
             case Aggregator() if step.merge.run is not None:
@@ -107,7 +109,7 @@ def _staged(plan: Plan) -> Plan:
 
 def _with_roles(step: Step) -> Step:
     match step:
-        case Worker() | Effect():
+        case Worker() | Router() | Effect():
             return replace(step, run=f"{_STAGE}:{step.name}")
         case Aggregator() if step.merge.run is not None:
             return replace(step, merge=replace(step.merge, run=f"{_STAGE}:{step.name}"))

@@ -25,6 +25,7 @@ from penstock.runtime.ports import Committed, Headers, Output, Record
 from penstock.runtime.processor import Processor
 from penstock.testing.work import Still, Work
 from penstock.topology.plan import Plan
+from penstock.topology.routes import handed_over, topic_of
 
 _QUIET = 2  # idle turns in a row: in the first one a commit may still have made something visible
 _PATIENCE = 60.0  # real seconds
@@ -66,6 +67,8 @@ class Stage:
         """What `penstock apply` does to a Kafka."""
         for spec in topics_of(self.plan, partitions):
             self.broker.create(spec.name, spec.partitions)
+        for topic in handed_over(self.plan):
+            self.broker.create(topic, partitions)
         for group, topic in groups_of(self.plan).items():
             self.broker.offsets.update({(group, topic, p): Committed(0, "") for p in range(partitions)})
 
@@ -216,7 +219,7 @@ class Stage:
 
     def outputs(self, name: str) -> list[Any]:
         """What an output holds."""
-        return self.values(self.topics.output(name))
+        return self.values(topic_of(self.plan, name))
 
     def kept(self, step: str) -> dict[str, Any]:
         """What a step keeps, as its changelog says."""

@@ -15,23 +15,26 @@ from penstock.testing.production import Kind, Production, Role
 from penstock.testing.script import Turn
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Worker
+from penstock.topology.plan import Router, Worker
 from penstock.topology.report import Report, nearest
 
 _SAYINGS: Mapping[Kind, tuple[str, ...]] = {
     "worker": ("answer", "raise", "retry", "reject", "escalate"),
+    "router": ("to", "raise", "retry", "reject", "escalate"),
     "check": ("raise", "reject"),
     "merge": ("answer", "raise", "reject"),
     "effect": ("raise", "retry", "reject"),
 }
 _WORDS: Mapping[Kind, tuple[str, ...]] = {
     "worker": ("real", "hang", "die"),
+    "router": ("real", "hang", "die"),
     "check": ("pass", "real", "hang", "die"),
     "merge": ("real",),
     "effect": ("sent", "hang", "die", "die-after"),
 }
 _BESIDE: Mapping[Kind, tuple[str, ...]] = {
-    "worker": ("after", "suggest", "takes", "costs"), "check": ("takes",), "merge": (), "effect": ("after", "takes"),
+    "worker": ("after", "suggest", "takes", "costs"), "router": ("after", "takes", "costs"),
+    "check": ("takes",), "merge": (), "effect": ("after", "takes"),
 }  # fmt: skip
 _SLOWLY: Mapping[Kind, Line] = {"check": [], "effect": None}  # what one says that only takes its time
 REASON = ("code", "message", "path", "expected", "actual", "severity", "retryable", "hint")
@@ -151,25 +154,42 @@ class _RoleReader:
         match key:
             case "answer":
                 return self._answer(fields)
+            case "to":
+                return self._chosen(fields)
             case "raise":
                 text = fields.text("raise")
                 return raised(text.value) if text else None
             case "retry":
-                reason, after = fields.text("retry"), fields.duration("after", 0, _DAY)
-                return Retry(reason.value, after.value / 1000 if after else None) if reason else None
+                return _retry(fields)
             case "escalate":
                 return self._escalate(fields)
             case _:
-                given = reasons(fields, key)
-                if self._role.kind == "check":
-                    return list(given)
-                return torn(given) if self._role.kind == "merge" else Reject(given)
+                return self._reject(reasons(fields, key))
 
     def _answer(self, fields: Fields) -> Line:
         answer = self._payload(fields, "answer")
         self.answered = answer
         names = tuple(self._payloads.fields(self._role.writes))
         return (merged if self._role.kind == "merge" else filled)(answer, names)
+
+    def _reject(self, given: tuple[Reason, ...]) -> Line:
+        if self._role.kind == "check":
+            return list(given)
+        return torn(given) if self._role.kind == "merge" else Reject(given)
+
+    def _chosen(self, fields: Fields) -> Line:
+        """The successors that a router names."""
+        node = fields.table.get("to")
+        several = isinstance(node, Items)
+        given = [at for at in (fields.names("to") if several else (fields.text("to"),)) if at]
+        step = self._production.plan.steps[self._role.step]
+        known = step.to if isinstance(step, Router) else ()
+        for name in (name for name in given if name.value not in known):
+            advice = nearest(name.value, known, "name one of them")
+            self._report.add("E040", name.spot, where=f"the stub of “{self._role.name}”", name=name.value,
+                             known=", ".join(known), advice=advice)  # fmt: skip
+        names = [name.value for name in given]
+        return names if several else next(iter(names), "")
 
     def _escalate(self, fields: Fields) -> Line:
         given = reasons(fields, "escalate")
@@ -196,13 +216,18 @@ class _RoleReader:
         takes = fields.duration("takes", 1, _DAY) if "takes" in fields.keys else None
         costs = fields.money("costs") if "costs" in fields.keys else None
         step = self._production.plan.steps[self._role.step]
-        if costs is not None and isinstance(step, Worker) and costs.value > step.cost_usd:
+        if costs is not None and isinstance(step, Worker | Router) and costs.value > step.cost_usd:
             self._report.add("E161", costs.spot, name=step.name, most=f"{step.cost_usd:g} USD",
                              text=f"{costs.value:g} USD")  # fmt: skip
         if takes is None and costs is None:
             return lambda _: line
         whole = taking(takes.value / 1000 if takes else 0.0, costs.value if costs else 0.0, line)
         return lambda _: whole
+
+
+def _retry(fields: Fields) -> Retry | None:
+    reason, after = fields.text("retry"), fields.duration("after", 0, _DAY)
+    return Retry(reason.value, after.value / 1000 if after else None) if reason else None
 
 
 def reasons(fields: Fields, key: str) -> tuple[Reason, ...]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from penstock.contracts.routes import ALWAYS
 from penstock.topology import gates
 from penstock.topology.plan import (
     Aggregator,
     Attempts,
     Bound,
+    Branching,
     Check,
     Effect,
+    Gather,
     Ingress,
     Ladder,
     Limits,
     Merge,
     Output,
     Plan,
+    Router,
     Step,
     Tolerance,
     Validator,
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from penstock.topology.branching import Branches
     from penstock.topology.draft import CheckDraft, Draft, MergeDraft, StepDraft
     from penstock.topology.fit import Speech
-    from penstock.topology.graph import Graph
 
 BY_RULES = Attempts(max=1, timeout_ms=1_000, backoff_ms=())  # a rule takes microseconds and cannot fail for a while
 BY_CHECKS = Attempts(max=2, timeout_ms=5_000, backoff_ms=(200,))  # a check in Python may ask a model
@@ -39,12 +44,12 @@ HALF = 0.5  # of the weight, where a weighted vote names no threshold
 UNBOUND = Bound(tasks=0, messages=0, cost_usd=0.0, wall_ms=0, dominated_by="")
 
 
-def plan(draft: Draft, graph: Graph, said: Speech, missing: gates.Missing) -> Plan:
+def plan(draft: Draft, branches: Branches, said: Speech) -> Plan:
     """The plan of a draft in which nothing is wrong; its bound and digest are still to come."""
     ingress, limits = draft.ingress, draft.limits
     if ingress is None or limits is None or ingress.contract is None or ingress.event_id is None:
         raise AssertionError("a draft without ingress or limits was reported")
-    room = _Room(draft, graph, said, missing)
+    room = _Room(draft, branches, said)
     return Plan(
         pipeline=draft.pipeline,
         description=draft.description,
@@ -66,14 +71,16 @@ def plan(draft: Draft, graph: Graph, said: Speech, missing: gates.Missing) -> Pl
 class _Room:
     """Everything a step's parts are computed from."""
 
-    def __init__(self, draft: Draft, graph: Graph, said: Speech, missing: gates.Missing) -> None:
-        self.draft, self.graph, self.said, self.missing = draft, graph, said, missing
+    def __init__(self, draft: Draft, branches: Branches, said: Speech) -> None:
+        self.draft, self.branches, self.graph, self.said = draft, branches, branches.graph, said
 
     def step(self, step: StepDraft) -> Step:
         """One step of the plan."""
         match step.kind:
             case "worker":
                 return self._worker(step)
+            case "router":
+                return self._router(step)
             case "validator":
                 return self._validator(step)
             case "aggregator":
@@ -81,7 +88,8 @@ class _Room:
             case "effect":
                 return self._effect(step)
             case _:
-                return Output(step.name, self.said.reads[step.name], step.key.value if step.key else "")
+                key, into = step.key.value if step.key else "", step.into.value if step.into else ""
+                return Output(step.name, self.said.reads[step.name], key, into)
 
     def _worker(self, step: StepDraft) -> Worker:
         main = self.graph.acts_for.get(step.name)
@@ -96,6 +104,22 @@ class _Room:
             concurrency=step.concurrency,
             acts_for=main,
             ladder=self._ladder(step),
+            branching=self._branching(self.draft.steps[main or step.name]),
+            settings=_settings(step.settings),
+        )
+
+    def _router(self, step: StepDraft) -> Router:
+        return Router(
+            name=step.name,
+            run=step.run.value if step.run else "",
+            reads=self.said.reads[step.name],
+            to=_names(step),
+            many=step.many,
+            attempts=step.attempts or Attempts(),
+            cost_usd=step.cost_usd,
+            concurrency=step.concurrency,
+            ladder=self._ladder(step),
+            branching=self._branching(step),
             settings=_settings(step.settings),
         )
 
@@ -110,6 +134,7 @@ class _Room:
             attempts=step.attempts or (BY_RULES if only_rules else BY_CHECKS),
             concurrency=step.concurrency,
             ladder=self._ladder(step),
+            branching=self._branching(step),
         )
 
     def _aggregator(self, step: StepDraft) -> Aggregator:
@@ -121,8 +146,32 @@ class _Room:
             wait_ms=step.wait_ms.value if step.wait_ms else None,
             writes=self.said.writes[step.name],
             to=_names(step),
+            gather=self._gather(step),
             ladder=self._ladder(step),
+            branching=self._branching(step),
         )
+
+    def _gather(self, step: StepDraft) -> Gather | None:
+        if step.gather is None or step.merge is None:
+            return None
+        (edge,) = self.branches.inside(step.name)
+        at_least = step.merge.at_least
+        return Gather(
+            field=step.gather.value,
+            branch=edge.source,
+            at_least=at_least.value if at_least else None,
+            share=step.merge.share,
+            depth=len(self.branches.scopes[step.name]),
+        )
+
+    def _branching(self, step: StepDraft) -> Branching:
+        ways = {
+            edge.target: replace(edge.way, contract=self.said.items.get((step.name, edge.target), ""))
+            for edge in self.graph.out_of[step.name]
+            if edge.way != ALWAYS
+        }
+        counts = self.branches.counts(step.name)
+        return Branching(MappingProxyType(ways), self.branches.cuts(step.name), MappingProxyType(counts))
 
     def _effect(self, step: StepDraft) -> Effect:
         return Effect(
@@ -142,7 +191,7 @@ class _Room:
             fallback = judged.value if judged else None
         return Ladder(
             fallback=fallback,
-            missing=self.missing.get(main.name, ()),
+            missing=self.branches.missing.get(main.name, ()),
             review=gates.asks_people(main) is not None or gates.asks_people(step) is not None,
             gate=gates.gate_of(self.draft, self.graph, step.name),
         )
@@ -179,6 +228,7 @@ def _merge(given: MergeDraft | None, of: tuple[str, ...]) -> Merge:
         policy=given.policy,
         fields=tuple(name.value for name in given.fields),
         min_agree=given.min_agree.value if given.min_agree else majority,
+        majority=bool(majority) and given.min_agree is None,
         tolerance=given.tolerance.value if given.tolerance else Tolerance(),
         spread=given.spread.value if given.spread else Tolerance(),
         at_least=given.at_least.value if given.at_least else len(of),

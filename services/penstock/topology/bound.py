@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from penstock.contracts.routes import ALWAYS
 from penstock.topology import timing
-from penstock.topology.plan import Aggregator, Bound, Effect, Output, Validator, Worker
+from penstock.topology.plan import Aggregator, Bound, Effect, Output, Router, Validator, Worker
 from penstock.topology.scalars import spell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.topology.branching import Branches
     from penstock.topology.draft import Draft, LimitsDraft
     from penstock.topology.graph import Graph
     from penstock.topology.plan import Plan
@@ -20,7 +24,7 @@ _RUN_MESSAGES = 3  # run.started, run.ended, the status
 _REVIEW_MESSAGES = 8  # request, question, its end, decision, decided; command to the gate, its event, its dead letter
 _SHOWN = 6
 
-Asking: TypeAlias = Worker | Validator | Aggregator
+Asking: TypeAlias = Worker | Router | Validator | Aggregator
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Term:
 
 def terms(plan: Plan) -> tuple[Term, ...]:
     """Every step's share of the worst case, and what reviews add. Outputs run nothing."""
-    shares = [_share(step) for step in plan.steps.values() if not isinstance(step, Output)]
+    often = runs(plan)
+    shares = [_times(_share(step), often[step.name]) for step in plan.steps.values() if not isinstance(step, Output)]
     tries = [gate.attempts.max for gate in _review_gates(plan)]
     if (times := plan.reviews.times) and tries:
         how = f"{_many(times, 'decision')} x {_many(max(tries), 'attempt')}"
@@ -44,22 +49,46 @@ def terms(plan: Plan) -> tuple[Term, ...]:
     return tuple(shares)
 
 
-def fold(plan: Plan, graph: Graph) -> Bound:
+def runs(plan: Plan) -> Mapping[str, int]:
+    """How often each step may run in one round of a run: once for each item of the fan-outs that it stands in."""
+    found = dict.fromkeys(plan.ingress.to, 1)
+    ahead = list(found)
+    while ahead:
+        step = plan.steps[ahead.pop()]
+        if isinstance(step, Effect | Output):
+            continue
+        for target in step.to:
+            way = step.branching.ways.get(target, ALWAYS)
+            often = found[step.name] * (way.most or 1)
+            joined = plan.steps[target]
+            if isinstance(joined, Aggregator) and joined.gather is not None and joined.gather.branch == step.name:
+                continue  # it is reached by the count, too
+            if target not in found:
+                found[target] = often
+                ahead.append(target)
+        gathering = {join for pairs in step.branching.counts.values() for join, _ in pairs} - found.keys()
+        found |= dict.fromkeys(gathering, found[step.name])
+        ahead += gathering
+    acting = {step.name: found[step.acts_for] for step in plan.steps.values()
+              if isinstance(step, Worker) and step.acts_for is not None}  # fmt: skip
+    return found | acting
+
+
+def fold(plan: Plan, branches: Branches) -> Bound:
     """The bound of a plan whose steps are complete.
 
     Messages are records to steps, outputs, dead letters, and the system's own topics; changelogs are not counted.
     Wall time is rounds x deadline, what people may take, and the last call: every round has a deadline of its own.
     """
-    shares = terms(plan)
+    shares, graph = terms(plan), branches.graph
     tasks = sum(share.tasks for share in shares)
     largest = max(shares, key=lambda share: share.tasks)
-    tokens = {pair for step in _asking(plan) for pair in step.ladder.missing}
     decisions = plan.reviews.times if _review_gates(plan) else 0
     rounds = 1 + _fallbacks_in_a_row(plan, graph) + decisions
     waits = decisions * plan.reviews.expires_ms
     return Bound(
         tasks=tasks,
-        messages=len(plan.ingress.to) + _RUN_MESSAGES + len(tokens) + sum(share.messages for share in shares),
+        messages=len(plan.ingress.to) + _RUN_MESSAGES + _tokens(plan) + sum(share.messages for share in shares),
         cost_usd=round(sum(share.cost_usd for share in shares), 9),
         wall_ms=rounds * plan.limits.deadline_ms + waits + plan.longest_call_ms + SKEW_MS,
         dominated_by=f"{largest.step}: {largest.tasks} of {tasks} tasks ({largest.how})",
@@ -85,6 +114,30 @@ def hold(plan: Plan, graph: Graph, draft: Draft, report: Report) -> None:
                    largest=f"{dearest.step}: {dollars(dearest.cost_usd)} ({dearest.how})")  # fmt: skip
 
 
+def _tokens(plan: Plan) -> int:
+    """What joins may be told beside values: one word of each branch of each item, and how many items there are."""
+    often = runs(plan)
+    asking = _asking(plan)
+    told = {pair for step in asking for pair in step.ladder.missing}
+    told |= {(cut.join, cut.branch) for step in asking for cut in step.branching.cuts}
+    counts = [join for step in asking for pairs in step.branching.counts.values() for join, _ in pairs]
+    late = [step.gather.branch for step in asking if isinstance(step, Aggregator) and step.gather is not None]
+    return sum(often[name] for name in (*(branch for _, branch in told), *counts, *late))
+
+
+def _times(share: Term, often: int) -> Term:
+    """The share of a step that runs so often."""
+    if often == 1:
+        return share
+    how = f"{_many(often, 'item')} x {share.how}"
+    return Term(share.step, often * share.tasks, often * share.messages, often * share.cost_usd, how)
+
+
+def _sent(step: Asking) -> int:
+    """Records to the steps and outputs that come next, or one dead letter."""
+    return max(1, sum(step.branching.ways.get(target, ALWAYS).most or 1 for target in step.to))
+
+
 def dollars(amount: float) -> str:
     """An amount of money as the file writes it."""
     return f"{amount:.9f}".rstrip("0").rstrip(".") + " USD"
@@ -99,19 +152,22 @@ def _hold_time(plan: Plan, graph: Graph, limits: LimitsDraft, report: Report) ->
         report.add("E090", limits.deadline_ms.spot, deadline=spell(limits.deadline_ms.value), path=shown, needed=needed)
 
 
-def _share(step: Worker | Validator | Aggregator | Effect) -> Term:
+def _share(step: Asking | Effect) -> Term:
     match step:
         case Worker():
             tries, asked = step.attempts.max, 0 if step.acts_for is None else 1
             how = _many(tries, "attempt") + (f" for {step.acts_for}" if step.acts_for else "")
-            return Term(step.name, tries, asked + 1 + max(1, len(step.to)), tries * step.cost_usd, how)
+            return Term(step.name, tries, asked + 1 + _sent(step), tries * step.cost_usd, how)
+        case Router():
+            tries = step.attempts.max
+            return Term(step.name, tries, 1 + _sent(step), tries * step.cost_usd, _many(tries, "attempt"))
         case Validator():
             rounds, tries = 1 if step.ladder.fallback is None else 2, step.attempts.max
             how = f"{_many(rounds, 'round')} x {_many(tries, 'attempt')}" if rounds > 1 else _many(tries, "attempt")
-            return Term(step.name, rounds * tries, rounds + (rounds - 1) + max(1, len(step.to)), 0.0, how)
+            return Term(step.name, rounds * tries, rounds + (rounds - 1) + _sent(step), 0.0, how)
         case Aggregator():
             late = len(step.of) - 1  # a join may conclude without them, and each is told of when it comes
-            return Term(step.name, 1, 1 + max(1, len(step.to)) + late, 0.0, "one merge")
+            return Term(step.name, 1, 1 + _sent(step) + late, 0.0, "one merge")
         case Effect():
             return Term(step.name, step.attempts.max, 2, 0.0, _many(step.attempts.max, "attempt"))
 

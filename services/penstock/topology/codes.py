@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from penstock.topology.branch_codes import THE_BRANCHES
+from penstock.topology.mistakes import Code
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One kind of mistake. `what`, `why` and `fix` are format strings over the words given where it is found."""
-
-    code: str
-    what: str
-    why: str
-    fix: str
-
+__all__ = ["CODES", "Code"]
 
 _THE_FILE = (
     Code(
@@ -103,6 +95,12 @@ _THE_FILE = (
         "{pipeline}.{name} is a topic or group of the system itself",
         "choose another name",
     ),
+    Code(
+        "E032",
+        "the edge to “{name}” {trouble}",
+        "an edge is taken always, `when` a rule holds, `otherwise`, or once for `each` item of a list",
+        "{advice}",
+    ),
     Code("E033", "{what} cannot be “{text}”", "it is one of: {known}", "{advice}"),
     Code(
         "E034",
@@ -127,6 +125,7 @@ _THE_FILE = (
 )
 
 _THE_WIRING = (
+    Code("E039", "output “{name}” does not fit the door of “{into}”: {trouble}", "{why}", "{advice}"),
     Code("E040", "{where} names the step “{name}”, which does not exist", "known steps: {known}", "{advice}"),
     Code(
         "E041",
@@ -157,14 +156,14 @@ _THE_WIRING = (
     Code(
         "E047",
         "ingress cannot lead to the {kind} “{name}”",
-        "what comes from outside meets a worker first",
+        "what comes from outside meets a worker or a router first",
         "put a worker in between",
     ),
     Code(
         "E048",
         "two paths meet at “{name}”, from {sources}",
-        "it would run once for each of them; a step runs at most once per run",
-        "let an aggregator join them",
+        "it could run twice: these paths are no alternatives, and a step runs at most once per run",
+        "let an aggregator join them, or let only one be taken: `when` and `otherwise`, or a router",
     ),
     Code(
         "E049",
@@ -243,12 +242,7 @@ _THE_MERGES = (
         "remove `{key}:`, or write another policy",
     ),
     Code("E062", "the voice of “{name}” weighs nothing", "it could as well not be asked", "write a number above 0"),
-    Code(
-        "E063",
-        "`{key}:` names “{name}”, which is no branch of “{step}”",
-        "its branches are: {known}",
-        "{advice}",
-    ),
+    Code("E063", "`{key}:` names “{name}”, which is no branch of “{step}”", "its branches are: {known}", "{advice}"),
     Code(
         "E064",
         "policy weighted has {trouble}",
@@ -353,6 +347,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-_ALL = (*_THE_FILE, *_THE_WIRING, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
 
 CODES = {entry.code: entry for entry in _ALL}

@@ -45,6 +45,17 @@ class Record:
         """The type of a field, and whether it may be null."""
         return shapes.plain(self.fields[name], self.named)
 
+    def items(self, name: str) -> str:
+        """The full name of the record that a list holds, or nothing for any other field."""
+        kind, nullable = self.kind(name)
+        if nullable or not isinstance(kind, dict) or "items" not in kind:
+            return ""
+        held = shapes.plain(kind["items"], self.named)[0]
+        if shapes.fields(held) is None:
+            return ""
+        space = held.get("namespace", self.schema["namespace"])
+        return str(held["name"]) if "." in held["name"] else f"{space}.{held['name']}"
+
     def is_number(self, name: str) -> bool:
         """Whether a field always holds a number."""
         return self._bare(name) in _NUMBERS

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _DERIVED = {  # words for people, and what follows from the rest
     "Plan": frozenset({"description", "digest", "bound"}),
     "Ladder": frozenset({"missing", "gate"}),
+    "Branching": frozenset({"cuts", "counts"}),
 }
 
 

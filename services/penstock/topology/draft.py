@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 from penstock.topology.plan import Attempts, MergePolicy, Reviews, Tie, Tolerance
 from penstock.topology.report import At, Spot
 
-Kind: TypeAlias = Literal["worker", "validator", "aggregator", "effect", "output"]
-KINDS: tuple[Kind, ...] = ("worker", "validator", "aggregator", "effect", "output")
+Kind: TypeAlias = Literal["worker", "router", "validator", "aggregator", "effect", "output"]
+KINDS: tuple[Kind, ...] = ("worker", "router", "validator", "aggregator", "effect", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class CheckDraft:
 
 @dataclass(frozen=True, slots=True)
 class MergeDraft:
-    """The `merge:` of an aggregator; `at_least` is None where every branch is needed, `order` goes with `prefer`."""
+    """The `merge:` of an aggregator; `at_least` is None where every branch is needed, `order` goes with `prefer`.
+
+    Where items are gathered `at_least`, or this `share`, of them have to be there.
+    """
 
     spot: Spot
     policy: MergePolicy | None = None
@@ -40,6 +43,7 @@ class MergeDraft:
     tolerance: At[Tolerance] | None = None
     spread: At[Tolerance] | None = None
     at_least: At[int] | None = None
+    share: float = 0.0
     tie: At[Tie] | None = None
     order: tuple[At[str], ...] = ()
     weights: tuple[tuple[At[str], float], ...] = ()
@@ -48,6 +52,32 @@ class MergeDraft:
     threshold: float | None = None
     judge: At[str] | None = None
     run: At[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One entry of a `to:`: a step's name, and on what the edge depends; at most one of the three is given."""
+
+    step: At[str]
+    when: At[str] | None = None
+    otherwise: bool = False
+    each: At[str] | None = None
+    most: int = 0
+
+    @property
+    def value(self) -> str:
+        """The name of the step it leads to."""
+        return self.step.value
+
+    @property
+    def spot(self) -> Spot:
+        """Where that name stands."""
+        return self.step.spot
+
+    @property
+    def plain(self) -> bool:
+        """Whether every value takes the edge as it is."""
+        return self.when is None and not self.otherwise and self.each is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +93,7 @@ class StepDraft:
     kind: Kind | None
     keys: Mapping[str, Spot]
     broken: bool = False
-    to: tuple[At[str], ...] = ()
+    to: tuple[Lead, ...] = ()
     to_spot: Spot | None = None
     of: tuple[At[str], ...] = ()
     of_spot: Spot | None = None
@@ -76,11 +106,14 @@ class StepDraft:
     attempts: Attempts | None = None
     cost_usd: float = 0.0
     concurrency: int = 16
+    many: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     checks: tuple[CheckDraft, ...] = ()
     merge: MergeDraft | None = None
+    gather: At[str] | None = None
     wait_ms: At[int] | None = None
     key: At[str] | None = None
+    into: At[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +125,7 @@ class IngressDraft:
     event_id: At[str] | None
     remember_ms: int
     remember_ids: int
-    to: tuple[At[str], ...]
+    to: tuple[Lead, ...]
 
 
 @dataclass(frozen=True, slots=True)

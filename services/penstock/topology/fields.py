@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.topology import scalars
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.report import At, Report, Spot, near, nearest
-from penstock.topology.wanted import LATER, NESTED, WANTED
+from penstock.topology.wanted import NESTED, WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,16 +108,13 @@ class Fields:
         return At(read, word.spot)
 
     def choice(self, key: str, choices: Iterable[str], *, required: bool = False) -> At[str] | None:
-        """One of some words; a word that is planned but not there yet has its own answer."""
+        """One of some words."""
         given = self.text(key, required=required)
         known = tuple(choices)
         if given is None or given.value in known:
             return given
-        if (later := LATER.get(f"{key}: {given.value}")) is not None:
-            self.report.add("E029", given.spot, what=f"{key}: {given.value}", why=later[0], fix=later[1])
-        else:
-            advice = nearest(given.value, known, f"choose one of {', '.join(known)}")
-            self.report.add("E033", given.spot, what=key, text=given.value, known=", ".join(known), advice=advice)
+        advice = nearest(given.value, known, f"choose one of {', '.join(known)}")
+        self.report.add("E033", given.spot, what=key, text=given.value, known=", ".join(known), advice=advice)
         return None
 
     def table_at(self, key: str, known: Iterable[str], *, required: bool = False) -> Fields | None:
@@ -142,8 +139,19 @@ class Fields:
     def names(self, key: str, *, required: bool = False, thing: str = "a step's name") -> tuple[At[str], ...]:
         """A list of names, of steps where nothing else is said."""
         given = self.items(key, required=required)
-        found = (self._name(key, node, thing) for node in (given.nodes if given else ()))
+        found = (self.name(key, node, thing) for node in (given.nodes if given else ()))
         return tuple(name for name in found if name is not None)
+
+    def name(self, key: str, node: Node, thing: str) -> At[str] | None:
+        """An entry of a list of names."""
+        if isinstance(node, Word):
+            if not node.bad and isinstance(node.value, str):
+                return At(node.value, node.spot)
+            if not node.bad:
+                self._wrong(f"an entry of {key}", node, thing, f'put it in quotes: "{node.text}"')
+            return None
+        self._wrong(f"an entry of {key}", node, thing, "name one of them")
+        return None
 
     def handler(self, key: str, *, required: bool = False) -> At[str] | None:
         """Where a callable is found: module:attribute."""
@@ -166,21 +174,6 @@ class Fields:
             return {word.text: plain(below) for word, below in node.entries}
         self._wrong(key, node, "a mapping", f"write `{key}: {{...}}`")
         return {}
-
-    def _name(self, key: str, node: Node, thing: str) -> At[str] | None:
-        if isinstance(node, Word):
-            if not node.bad and isinstance(node.value, str):
-                return At(node.value, node.spot)
-            if not node.bad:
-                self._wrong(f"an entry of {key}", node, thing, f'put it in quotes: "{node.text}"')
-            return None
-        entries = node.entries if isinstance(node, Table) else ()
-        for word, _ in entries:
-            if (later := LATER.get(word.text)) is not None:
-                self.report.add("E029", word.spot, what=f"`{word.text}:` on an edge", why=later[0], fix=later[1])
-                return None
-        self._wrong(f"an entry of {key}", node, thing, "name one of them")
-        return None
 
     def _word(self, key: str, wanted: str, *, required: bool) -> Word | None:
         node = self.node(key, required=required)
@@ -206,9 +199,6 @@ class Fields:
     def _unknown(self, word: Word) -> str:
         """Report a key that has no meaning here; the known key that was meant, if one comes close."""
         if word.text in self.known:
-            return ""
-        if (later := LATER.get(word.text)) is not None:
-            self.report.add("E029", word.spot, what=f"`{word.text}:`", why=later[0], fix=later[1])
             return ""
         meant = near(word.text, self.known)
         self.report.add("E023", word.spot, key=word.text, where=self.where, known=", ".join(self.known),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from penstock.contracts.topics import INGRESS
 from penstock.topology.report import At, Report, Spot
 
 if TYPE_CHECKING:
+    from penstock.topology.branching import Branches
     from penstock.topology.draft import Draft, StepDraft
     from penstock.topology.graph import Graph
 
-Missing: TypeAlias = Mapping[str, tuple[tuple[str, str], ...]]
 
-
-def check(draft: Draft, graph: Graph, missing: Missing, report: Report) -> None:
+def check(draft: Draft, branches: Branches, report: Report) -> None:
     """Hold the rules without which an effect could go ungated, a step run twice or a decision get lost."""
+    graph = branches.graph
     for name, step in draft.steps.items():
         if step.kind == "effect":
             _gated(draft, graph, name, report)
@@ -24,7 +23,7 @@ def check(draft: Draft, graph: Graph, missing: Missing, report: Report) -> None:
             _fallback_of_judged(draft, graph, step, step.ask_fallback, report)
         if (asked := asks_people(step)) is not None:
             _decidable(draft, graph, step, asked, report)
-            _joins_need_not_wait(graph.acts_for.get(name, name), asked, missing, report)
+            _joins_need_not_wait(graph.acts_for.get(name, name), asked, branches, report)
 
 
 def asks_people(step: StepDraft) -> Spot | None:
@@ -43,7 +42,8 @@ def gate_of(draft: Draft, graph: Graph, name: str) -> str | None:
         return name
     after = [edge.target for edge in graph.out_of[name]]
     judged = len(after) == 1 and _judges(draft.steps[after[0]], name)
-    return after[0] if judged and step.kind in {"worker", "aggregator"} else None
+    each = judged and graph.out_of[name][0].way.each  # it judges items, and a decision is about the whole
+    return after[0] if judged and not each and step.kind in {"worker", "aggregator"} else None
 
 
 def _judges(step: StepDraft, name: str) -> bool:
@@ -64,6 +64,8 @@ def _fallback_of_judged(draft: Draft, graph: Graph, gate: StepDraft, asked: At[b
             advice = "remove this" if joined else f"give “{judged.name}” a `fallback:`, or remove this"
             report.add("E060", asked.spot, name=gate.name, of=judged.name, advice=advice)
         for edge in graph.out_of[judged.name]:
+            if edge.target == gate.name and edge.way.each:
+                report.add("E099", asked.spot, name=gate.name, of=judged.name)
             if edge.target != gate.name:
                 report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name)
 
@@ -73,7 +75,7 @@ def _decidable(draft: Draft, graph: Graph, step: StepDraft, asked: Spot, report:
         report.add("E053", asked, name=step.name)
 
 
-def _joins_need_not_wait(name: str, asked: Spot, missing: Missing, report: Report) -> None:
-    if pairs := missing.get(name):
+def _joins_need_not_wait(name: str, asked: Spot, branches: Branches, report: Report) -> None:
+    if pairs := branches.missing.get(name):
         join, branch = pairs[0]
         report.add("E054", asked, name=name, join=join, branch=branch)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from penstock.contracts.topics import INGRESS, RESERVED, SUPERVISOR
-from penstock.topology import steps, wanted
+from penstock.topology import leads, steps, wanted
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.draft import Draft, IngressDraft, LimitsDraft
 from penstock.topology.fields import Fields
@@ -24,6 +24,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SECRET = re.compile(r"(?:.*[-_.])?(?:password|passwd|secret|token|api[-_]?key|credentials?)", re.IGNORECASE)
 _SPEAKERS = frozenset({INGRESS, SUPERVISOR})  # an output has a topic of its own kind, `out.NAME`, and no group
 _DAY = 24 * 3_600_000
+_DOOR = "what comes from outside meets a worker first, before anything is decided"
 _YEAR = 365 * _DAY
 
 
@@ -84,7 +85,7 @@ def _ingress(top: Fields) -> IngressDraft | None:
         event_id=part.text("event_id", required=True),
         remember_ms=span.value if span else _DAY,
         remember_ids=ids.value if ids else 2_000_000,
-        to=part.names("to", required=True),
+        to=leads.names_only(part, leads.leads(part, required=True), "ingress", _DOOR),
     )
 
 

@@ -1,4 +1,4 @@
-"""The graph behind a draft: edges, circles, an order, what is reached, and whose death cuts off what."""
+"""The graph behind a draft: edges, circles, an order, what is reached, and which edges are alternatives."""
 
 from __future__ import annotations
 
@@ -6,17 +6,36 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from penstock.contracts.routes import ALWAYS, Way
 from penstock.contracts.topics import INGRESS
 from penstock.topology.report import Spot
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One entry of a `to:` that names a step which exists."""
+    """One entry of a `to:` that names a step which exists.
+
+    `routed` where a handler says which edges are taken, `choice` where it takes exactly one.
+    """
 
     source: str
     target: str
     spot: Spot
+    way: Way = ALWAYS
+    choice: bool = False
+    routed: bool = False
+
+    @property
+    def sometimes(self) -> bool:
+        """Whether some values do not take it."""
+        return self.routed or self.way.conditional
+
+    def excludes(self, other: Edge) -> bool:
+        """Whether no value takes both of two edges out of one step."""
+        if self.target == other.target:
+            return False
+        when = (self.way.when and other.way.otherwise) or (self.way.otherwise and other.way.when)
+        return self.choice or bool(when)
 
 
 @dataclass(frozen=True)
@@ -80,42 +99,6 @@ class Graph:
                     yield edge, (*walked[walked.index(edge.target) :], edge.target)
                 elif edge.target not in done:
                     trail[edge.target] = iter(self.out_of[edge.target])
-
-    def cut_off(self, joins: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
-        """For each step, the (join, branch) pairs that get no value once it is dead, where the join still can conclude.
-
-        A step lives while one of its predecessors does, so what dies with `s` is what `s` dominates; the steps whose
-        death cuts a branch but spares its join lie between that branch and the join's immediate dominator.
-        """
-        above = self._dominators()
-        found: dict[str, list[tuple[str, str]]] = {name: [] for name in self.names}
-        for join in joins:
-            for edge in self.into[join] if join in above else ():
-                name = edge.source
-                while name != above[join]:
-                    found[name].append((join, edge.source))
-                    name = above[name]
-        return {name: tuple(sorted(pairs)) for name, pairs in found.items()}
-
-    def _dominators(self) -> dict[str, str]:
-        """The immediate dominator of each ordered step, in a tree that hangs from ingress (Cooper, Harvey, Kennedy)."""
-        above: dict[str, str] = {}
-        depth = {INGRESS: 0}
-        for name in self.order:
-            common, *others = [edge.source for edge in self.into[name]]
-            for other in others:
-                common = _meeting(common, other, above, depth)
-            above[name], depth[name] = common, depth[common] + 1
-        return above
-
-
-def _meeting(left: str, right: str, above: Mapping[str, str], depth: Mapping[str, int]) -> str:
-    while left != right:
-        if depth[left] >= depth[right]:
-            left = above[left]
-        else:
-            right = above[right]
-    return left
 
 
 def _grouped(keys: Iterable[str], pairs: Iterable[tuple[str, Edge]]) -> dict[str, tuple[Edge, ...]]:

@@ -15,6 +15,7 @@ Resolve: TypeAlias = Callable[[str], object]
 
 _WANTED = {
     "worker": "(value) or (value, ctx)",
+    "router": "(value) or (value, ctx)",
     "check": "(value) or (value, ctx)",
     "merge": "(votes, concluded)",
     "send": "a class made with its settings, with send(effect, key)",
@@ -37,7 +38,7 @@ def check(draft: Draft, resolve: Resolve, report: Report) -> None:
 
 def _named(step: StepDraft) -> Iterator[tuple[At[str], str]]:
     if step.run is not None:
-        yield step.run, "send" if step.kind == "effect" else "worker"
+        yield step.run, "send" if step.kind == "effect" else step.kind or "worker"
     if step.merge is not None and step.merge.run is not None:
         yield step.merge.run, "merge"
     for one in step.checks:

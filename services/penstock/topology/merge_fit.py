@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.contracts import shapes
@@ -24,13 +24,18 @@ _WINNER = "hands on the fields of the branch that won"
 
 @dataclass(frozen=True, slots=True)
 class MergeFitting:
-    """Holds one merge against the contracts of its branches, and against the one that the join writes, if known."""
+    """Holds one merge against the contracts of its branches, and against the one that the join writes, if known.
+
+    `skipped` are the branches that may be called off, `gathered` names the branch whose items stand under a field.
+    """
 
     merge: MergeDraft
     branches: Mapping[str, Record]
     target: Record | None
     spot: Spot
     report: Report
+    skipped: frozenset[str] = frozenset()
+    gathered: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Every rule; `spot` is where the join says what it writes."""
@@ -99,16 +104,29 @@ class MergeFitting:
         """Without `run:`, the policy alone must fill every field that the join's contract needs."""
         records = list(self.branches.values())
         if self.merge.policy == "all":
-            held = {name.replace("-", "_") for name, record in self.branches.items() if _holds(target, name, record)}
-            held |= {name for name in target.needed if _first_shares(target, name, records)}
+            sure = {name: record for name, record in self.branches.items() if name not in self.skipped}
+            held = {name.replace("-", "_") for name, record in sure.items() if _holds(target, name, record)}
+            held |= {name for name in target.needed if self._first_shares(target, name)}
+            held |= {name for name, branch in self.gathered.items() if branch not in self.skipped}
         else:
             held = {name for name in target.needed if all(target.shares(name, record) for record in records)}
         if self.merge.policy == "mean":
             held |= {one.value for one in self.merge.fields}  # judged above, by its type
         if unfilled := [name for name in target.needed if name not in held]:
             fields, policy = ", ".join(f"“{name}”" for name in unfilled), str(self.merge.policy)
-            self.report.add("E075", self.spot, field=fields, contract=target.name, policy=policy,
-                            rule=_RULES.get(policy, _WINNER))  # fmt: skip
+            off = ", ".join(f"“{name}”" for name in sorted(self.skipped))
+            rule = _RULES.get(policy, _WINNER) + (f"; {off} may be skipped" if off and policy == "all" else "")
+            self.report.add("E075", self.spot, field=fields, contract=target.name, policy=policy, rule=rule)
+
+    def _first_shares(self, target: Record, name: str) -> bool:
+        """Whether the first branch with a field has it as wanted, and so has each one before that may be skipped."""
+        for branch, record in self.branches.items():
+            if name in record.fields:
+                if not target.shares(name, record):
+                    return False
+                if branch not in self.skipped:
+                    return True
+        return False
 
 
 def _holds(target: Record, branch: str, contract: Record) -> bool:
@@ -119,8 +137,3 @@ def _holds(target: Record, branch: str, contract: Record) -> bool:
     kind = target.kind(name)[0]
     full = f"{kind.get('namespace', target.schema['namespace'])}.{kind['name']}" if "name" in kind else ""
     return full == contract.name
-
-
-def _first_shares(target: Record, name: str, records: list[Record]) -> bool:
-    having = [record for record in records if name in record.fields]
-    return bool(having) and target.shares(name, having[0])

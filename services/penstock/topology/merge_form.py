@@ -30,14 +30,16 @@ _LARGEST = 1e12
 _MOST = 1_000  # branches
 
 
-def merge(fields: Fields) -> MergeDraft | None:
-    """The policy, what it compares, and what a missing branch and a tie mean."""
+def merge(fields: Fields, *, gathers: bool = False) -> MergeDraft | None:
+    """The policy, what it compares, and what a tie and a missing branch mean, or a missing item where it `gathers`."""
     part = fields.table_at("merge", MERGE, required=True)
     if part is None:
         return None
     policy = part.choice("policy", POLICIES, required=True)
     name = cast("MergePolicy | None", policy.value if policy else None)
-    _only_what_it_takes(part, name)
+    _only_what_it_takes(part, name, gathers=gathers)
+    if gathers and name not in {"all", None}:
+        fields.report.add("E061", fields.keys["gather"], key="gather", policy=name, having="all")
     tie, preferred = _tie(part, required=name in _NEEDED["tie"])
     return MergeDraft(
         spot=part.spot,
@@ -46,7 +48,8 @@ def merge(fields: Fields) -> MergeDraft | None:
         min_agree=part.count("min_agree", 1, _MOST),
         tolerance=_tolerance(part, "tolerance"),
         spread=_tolerance(part, "spread", required=name in _NEEDED["spread"]),
-        at_least=_at_least(part, name),
+        at_least=_at_least(part, name, 0 if gathers else 1),
+        share=_share(part) if gathers else 0.0,
         tie=tie,
         order=(*_ranked(part, "order", required=name in _NEEDED["order"]), *preferred),
         weights=tuple(_weights(part)),
@@ -58,12 +61,12 @@ def merge(fields: Fields) -> MergeDraft | None:
     )
 
 
-def _only_what_it_takes(part: Fields, policy: MergePolicy | None) -> None:
+def _only_what_it_takes(part: Fields, policy: MergePolicy | None, *, gathers: bool) -> None:
     """Report every key that means something, but not under this policy."""
     if policy is None:
         return
     for key in part.known:
-        if key in part.keys and key not in {"policy", "run", *POLICIES[policy]}:
+        if key in part.keys and key not in {"policy", "run", *POLICIES[policy], *(("missing",) if gathers else ())}:
             having = ", ".join(name for name, keys in POLICIES.items() if key in keys)
             part.report.add("E061", part.keys[key], key=key, policy=policy, having=having)
 
@@ -99,15 +102,23 @@ def _tie(part: Fields, *, required: bool) -> tuple[At[Tie] | None, tuple[At[str]
     return _word(part, "tie", _TIES, "{prefer: [...]}", required=required), ()
 
 
-def _at_least(part: Fields, policy: MergePolicy | None) -> At[int] | None:
-    """How many branches must be there; None for every one of them."""
+def _at_least(part: Fields, policy: MergePolicy | None, few: int) -> At[int] | None:
+    """How many must be there; None for every one of them, `few` where the missing ones are ignored."""
     node = part.table.get("missing")
     if isinstance(node, Table):
-        inner = part.table_at("missing", ("at_least",))
-        return inner.count("at_least", 1, _MOST, required=True) if inner else None
+        inner = part.table_at("missing", ("at_least",) if few else ("at_least", "share"))
+        return inner.count("at_least", 1, _MOST, required="share" not in inner.keys) if inner else None
     word = _word(part, "missing", ("conflict", "ignore"), "{at_least: 2}")
     strict = word.value == "conflict" if word else policy in _EVERY
-    return None if strict else At(1, part.keys.get("missing", part.spot))
+    return None if strict else At(few, part.keys.get("missing", part.spot))
+
+
+def _share(part: Fields) -> float:
+    """The share of the items that must be there, where that is what is asked."""
+    if not isinstance(part.table.get("missing"), Table):
+        return 0.0
+    inner = part.table_at("missing", ("at_least", "share"))
+    return (inner.number("share", 0.0, 1.0) if inner else None) or 0.0
 
 
 def _ranked(part: Fields, key: str, *, required: bool) -> tuple[At[str], ...]:

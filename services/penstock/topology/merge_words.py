@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.topology.plan import Aggregator, Merge, MergePolicy, Tolerance
+    from penstock.topology.plan import Aggregator, Gather, Merge, MergePolicy, Tolerance
 
 
 def words(step: Aggregator) -> list[str]:
     """What the policy does, what it compares, and what a tie and a missing branch mean."""
     merge = step.merge
+    if step.gather is not None:
+        return [*([_SAID[merge.policy](merge)] if len(step.of) > 1 else []), *_gathered(step.gather)]
     parts = [_SAID[merge.policy](merge), _near(merge), _tie(merge), _missing(step)]
     return [part for part in parts if part]
 
@@ -57,6 +59,14 @@ def _tie(merge: Merge) -> str:
     if merge.policy not in {"vote", "weighted"} or merge.tie in {"review", "reject"}:
         return ""  # a question to people is told of the step itself
     return f"a tie goes to the first of {', '.join(merge.order)}"
+
+
+def _gathered(gather: Gather) -> list[str]:
+    """Where the items go, and how many of them must be there."""
+    needed = "none may be missing" if gather.at_least is None else f"{gather.at_least} must be there"
+    if gather.share:
+        needed = f"{gather.share:g} of them must be there"
+    return [f"items of {gather.branch} under {gather.field}", *([needed] if gather.at_least != 0 else [])]
 
 
 def _missing(step: Aggregator) -> str:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from penstock.contracts.routes import Way
+
 MergePolicy: TypeAlias = Literal["all", "any", "first", "quorum", "vote", "weighted", "mean", "prefer", "judge"]
+MOST_ITEMS = 1_000  # of a fan-out; every task of a run is remembered until it ends
 Tie: TypeAlias = Literal["review", "reject", "first", "prefer"]
 
 
@@ -63,6 +66,29 @@ class Ladder:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A branch of a join that stays empty where no edge to `by` is taken; see `contracts.routes.Skip`."""
+
+    join: str
+    branch: str
+    by: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """Where a step's value goes by what it says: `ways` holds the edges that not every value takes as it is.
+
+    `cuts` are the branches that have to be told when they get nothing. `counts` are the (join, branch) pairs that
+    gather the items of an edge, by the step that it leads to.
+    """
+
+    ways: Mapping[str, Way] = field(default_factory=lambda: MappingProxyType({}))
+    cuts: tuple[Cut, ...] = ()
+    counts: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Runs a callable on one message. A fallback `acts_for` the step it replaces, under whose name it speaks."""
 
@@ -76,9 +102,34 @@ class Worker:
     concurrency: int = 16
     acts_for: str | None = None
     ladder: Ladder = Ladder()
+    branching: Branching = Branching()
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["worker"] = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Passes on what it read, byte for byte, to the one successor that its callable names, or to `many` of them."""
+
+    name: str
+    run: str
+    reads: str
+    to: tuple[str, ...]
+    many: bool = False
+    attempts: Attempts = Attempts()
+    cost_usd: float = 0.0
+    concurrency: int = 16
+    ladder: Ladder = Ladder()
+    branching: Branching = Branching()
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    kind: Literal["router"] = "router"
+
+    @property
+    def writes(self) -> str:
+        """A router passes on what it read, byte for byte."""
+        return self.reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +159,7 @@ class Validator:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    branching: Branching = Branching()
 
     kind: Literal["validator"] = "validator"
 
@@ -129,13 +181,15 @@ class Tolerance:
 class Merge:
     """How branches become one value. What a policy does not ask for stands at its default.
 
-    `fields` are compared. `at_least` branches must be there. `order` ranks all branches: where a tie or the policy
-    prefers one, the first of them is preferred. `weights` are per branch, `weight` is a field of each branch's value.
+    `fields` are compared. `min_agree` is a plain `majority` where it was not written. `at_least` branches must be
+    there. `order` ranks all branches: where a tie or the policy prefers one, the first of them is preferred. `weights`
+    are per branch, `weight` is a field of each branch's value.
     """
 
     policy: MergePolicy
     fields: tuple[str, ...] = ()
     min_agree: int = 0
+    majority: bool = False
     tolerance: Tolerance = Tolerance()
     spread: Tolerance = Tolerance()
     at_least: int = 1
@@ -149,6 +203,20 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Gather:
+    """How a join outside a fan-out takes the items of `branch`: their values stand under a list field, in item order.
+
+    `at_least` of them, or this `share`, must be there, None for all. `depth` is the number of fan-outs around the join.
+    """
+
+    field: str
+    branch: str
+    at_least: int | None = None
+    share: float = 0.0
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregator:
     """Waits for its branches, `reads` names the contract of each, and merges them under a policy."""
 
@@ -159,7 +227,9 @@ class Aggregator:
     wait_ms: int | None
     writes: str
     to: tuple[str, ...]
+    gather: Gather | None = None
     ladder: Ladder = Ladder()
+    branching: Branching = Branching()
 
     kind: Literal["aggregator"] = "aggregator"
 
@@ -181,16 +251,20 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A topic for downstream systems, keyed by a field of the value; the step before it writes it."""
+    """A topic for downstream systems, keyed by a field of the value; the step before it writes it.
+
+    With `into` it is the door of another pipeline, where each record is an event.
+    """
 
     name: str
     reads: str
     key: str
+    into: str = ""
 
     kind: Literal["output"] = "output"
 
 
-Step: TypeAlias = Worker | Validator | Aggregator | Effect | Output
+Step: TypeAlias = Worker | Router | Validator | Aggregator | Effect | Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +299,6 @@ class Plan:
     def longest_call_ms(self) -> int:
         """The longest single attempt any step may take."""
         return max(
-            (s.attempts.timeout_ms for s in self.steps.values() if isinstance(s, Worker | Validator | Effect)),
+            (s.attempts.timeout_ms for s in self.steps.values() if isinstance(s, Worker | Router | Validator | Effect)),
             default=0,
         )

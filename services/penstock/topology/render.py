@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from penstock.contracts.routes import ALWAYS, Way
 from penstock.contracts.topics import INGRESS
 from penstock.topology import bound, merge_words
-from penstock.topology.plan import Aggregator, Effect, Output, Validator, Worker
+from penstock.topology.plan import Aggregator, Effect, Output, Router, Validator, Worker
 from penstock.topology.scalars import spell, spoken
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _NAME_WIDTH = 24
+_RULE_WIDTH = 60
 _MERMAIDS_OWN = frozenset(
     {"call", "class", "click", "default", "end", "flowchart", "graph", "href", "style", "subgraph"}
 )
@@ -32,24 +34,24 @@ def page(plan: Plan) -> str:
 def tree(plan: Plan) -> Iterator[str]:
     """Top down: a step stands below the one that leads to it, and is indented where the path forks."""
     meetings = Counter(target for step in plan.steps.values() for target in after(step))
-    ahead = [(INGRESS, "", "")]
+    ahead = [(INGRESS, "", "", list[str]())]
     while ahead:
-        name, first, rest = ahead.pop()
+        name, first, rest, edge = ahead.pop()
         meetings[name] -= 1
         if meetings[name] > 0:
-            yield f"{first}▷ {name}, below"
+            yield from _wrapped(f"{first}▷ {name}, below", rest, edge)
             continue
         head, *words = _line(plan, name)
-        yield from _wrapped(first + head, rest, words)
+        yield from _wrapped(first + head, rest, [*edge, *words])
         targets = plan.ingress.to
         if name != INGRESS:
             targets = after(plan.steps[name])
             yield from _fallback(plan, plan.steps[name], rest)
         forks = len(targets) > 1
         for at, target in reversed(list(enumerate(targets))):
-            last = at == len(targets) - 1
-            ahead.append((target, rest + "├─ " * (not last) + "└─ " * last, rest + ("   " if last else "│  "))
-                         if forks else (target, rest, rest))  # fmt: skip
+            last, edge = at == len(targets) - 1, _edge(way(plan, name, target))
+            ahead.append((target, rest + "├─ " * (not last) + "└─ " * last, rest + ("   " if last else "│  "), edge)
+                         if forks else (target, rest, rest, edge))  # fmt: skip
 
 
 def worst_case(plan: Plan) -> Iterator[str]:
@@ -82,13 +84,35 @@ def mermaid(plan: Plan) -> str:
             role = "judge" if isinstance(plan.steps[step.acts_for], Aggregator) else "fallback"
             lines.append(f"  {_id(step.acts_for)} -.->|{role}| {_id(name)}")
         else:
-            lines += [f"  {_id(name)} -->|{writes(step)}| {_id(target)}" for target in after(step)]
+            lines += [f"  {_id(name)} -->|{_label(plan, step, target)}| {_id(target)}" for target in after(step)]
     return "\n".join(lines) + "\n"
 
 
 def writes(step: Step) -> str:
     """The contract on the edges out of a step; an end has none."""
     return "" if isinstance(step, Effect | Output) else step.writes
+
+
+def way(plan: Plan, name: str, target: str) -> Way:
+    """On what the edge from one step to another depends."""
+    step = plan.steps.get(name)
+    return ALWAYS if step is None or isinstance(step, Effect | Output) else step.branching.ways.get(target, ALWAYS)
+
+
+def _edge(way: Way) -> list[str]:
+    """An edge in words, where it is not simply taken."""
+    if way.when:
+        rule = " ".join(way.when.split())
+        return [f"when {rule if len(rule) <= _RULE_WIDTH else rule[: _RULE_WIDTH - 1] + '…'}"]
+    if way.each:
+        return [f"for each of {way.each}, at most {way.most}"]
+    return ["otherwise"] if way.otherwise else []
+
+
+def _label(plan: Plan, step: Step, target: str) -> str:
+    found = way(plan, step.name, target)
+    said = [found.contract or writes(step), *_edge(found)]
+    return said[0] if len(said) == 1 else '"' + "<br/>".join(said).replace('"', "#quot;") + '"'
 
 
 def after(step: Step) -> tuple[str, ...]:
@@ -122,6 +146,9 @@ def _words(step: Step) -> list[str]:
         case Worker():
             paid = [f"≤ {bound.dollars(step.cost_usd)} each"] if step.cost_usd else []
             return ["worker", _tries(step.attempts), *paid]
+        case Router():
+            paid = [f"≤ {bound.dollars(step.cost_usd)} each"] if step.cost_usd else []
+            return ["router to any of these" if step.many else "router to one of these", _tries(step.attempts), *paid]
         case Validator():
             return [f"validator of {step.of}", f"{len(step.checks)} check{'s' * (len(step.checks) != 1)}"]
         case Aggregator():
@@ -130,7 +157,7 @@ def _words(step: Step) -> list[str]:
         case Effect():
             return ["effect", _tries(step.attempts)]
         case Output():
-            return ["output", f"keyed by {step.key}"]
+            return [f"output into {step.into}" if step.into else "output", f"keyed by {step.key}"]
 
 
 def _tries(attempts: Attempts) -> str:
@@ -156,6 +183,7 @@ def _id(name: str) -> str:
 def _shape(step: Step) -> str:
     left, right = {
         "worker": ("[", "]"),
+        "router": ("{", "}"),
         "validator": ("{{", "}}"),
         "aggregator": ("((", "))"),
         "effect": ("[/", "/]"),

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from penstock.topology import merge_form
+from penstock.topology import leads, merge_form
 from penstock.topology.document import Node, Table, Word
-from penstock.topology.draft import KINDS, CheckDraft, Kind, StepDraft
+from penstock.topology.draft import KINDS, CheckDraft, Kind, Lead, StepDraft
 from penstock.topology.fields import Fields
 from penstock.topology.plan import Attempts
 from penstock.topology.report import At, Report, Spot
@@ -62,12 +62,12 @@ def _kind(name: Word, node: Table, report: Report) -> Kind | None:
     return cast("Kind", given.value) if given else None
 
 
-def _successors(name: str, fields: Fields, kind: Kind) -> tuple[At[str], ...]:
+def _successors(name: str, fields: Fields, kind: Kind) -> tuple[Lead, ...]:
     if kind in {"effect", "output"}:
         if (spot := fields.keys.get("to")) is not None:
             fields.report.add("E046", spot, kind=kind, name=name)
         return ()
-    return fields.names("to")
+    return leads.leads(fields)
 
 
 def _worker(bare: StepDraft, fields: Fields) -> StepDraft:
@@ -79,6 +79,21 @@ def _worker(bare: StepDraft, fields: Fields) -> StepDraft:
         writes=contract(fields, "writes"),
         fallback=fields.text("fallback"),
         review=fields.flag("review"),
+        attempts=_attempts(fields),
+        cost_usd=cost.value if cost else 0.0,
+        concurrency=_concurrency(fields),
+        settings=fields.settings("settings"),
+    )
+
+
+def _router(bare: StepDraft, fields: Fields) -> StepDraft:
+    cost, many = fields.money("cost"), fields.flag("many")
+    return replace(
+        bare,
+        to=leads.names_only(fields, bare.to, f"router “{bare.name}”", "its handler says where a value goes"),
+        run=fields.handler("run", required=True),
+        many=bool(many and many.value),
+        reads=contract(fields, "reads"),
         attempts=_attempts(fields),
         cost_usd=cost.value if cost else 0.0,
         concurrency=_concurrency(fields),
@@ -102,10 +117,12 @@ def _validator(bare: StepDraft, fields: Fields) -> StepDraft:
 
 
 def _aggregator(bare: StepDraft, fields: Fields) -> StepDraft:
-    merge = merge_form.merge(fields)
+    gather = fields.text("gather")
+    merge = merge_form.merge(fields, gathers="gather" in fields.keys)
     return replace(
         bare,
         of=fields.names("of", required=True),
+        gather=gather,
         merge=merge,
         fallback=merge.judge if merge else None,
         wait_ms=fields.duration("wait", 1, 7 * 24 * _HOUR),
@@ -125,7 +142,8 @@ def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
 
 
 def _output(bare: StepDraft, fields: Fields) -> StepDraft:
-    return replace(bare, reads=contract(fields, "contract"), key=fields.text("key", required=True))
+    key, into = fields.text("key", required=True), fields.text("into")
+    return replace(bare, reads=contract(fields, "contract"), key=key, into=into)
 
 
 def _attempts(fields: Fields) -> Attempts | None:
@@ -235,6 +253,7 @@ def _true(part: Fields, key: str) -> bool:
 
 _READERS: dict[Kind, Callable[[StepDraft, Fields], StepDraft]] = {
     "worker": _worker,
+    "router": _router,
     "validator": _validator,
     "aggregator": _aggregator,
     "effect": _effect,

@@ -14,6 +14,7 @@ LIMITS: Final = ("deadline", "tasks", "cost")
 REVIEWS: Final = ("expires", "times")
 INGRESS: Final = ("contract", "event_id", "remember", "to")
 REMEMBER: Final = ("for", "ids")
+EDGE: Final = ("step", "when", "otherwise", "each", "most")
 ATTEMPTS: Final = ("max", "timeout", "backoff")
 ON_REJECT: Final = ("reruns", "fallback", "review")
 CHECK: Final = ("rule", "run", "code", "path", "hint", "waivable", "retryable", "severity", "settings")
@@ -32,10 +33,11 @@ MERGE: Final = ("policy", *dict.fromkeys(key for keys in POLICIES.values() for k
 STEP: Final = {
     "worker": ("kind", "run", "reads", "writes", "attempts", "cost", "concurrency", "fallback", "review", "settings",
                "to"),
+    "router": ("kind", "run", "many", "reads", "attempts", "cost", "concurrency", "settings", "to"),
     "validator": ("kind", "of", "checks", "on_reject", "attempts", "concurrency", "to"),
-    "aggregator": ("kind", "of", "merge", "wait", "writes", "review", "to"),
+    "aggregator": ("kind", "of", "gather", "merge", "wait", "writes", "review", "to"),
     "effect": ("kind", "run", "settings", "attempts", "concurrency", "to"),
-    "output": ("kind", "contract", "key", "to"),
+    "output": ("kind", "contract", "key", "into", "to"),
 }  # fmt: skip
 
 NESTED: Final = {
@@ -51,7 +53,9 @@ WANTED: Final = {
     "contract": ("what comes in must obey a contract", "orders.Order"),
     "event_id": ("the same event must be known again when it is sent twice", "id"),
     "to": ("what comes in must go somewhere", "[read]"),
-    "kind": ("a step is a worker, validator, aggregator, effect or output", "worker"),
+    "step": ("an edge leads somewhere", "read"),
+    "most": ("every run has a bound, and so has what a list may begin", "20"),
+    "kind": ("a step is a worker, router, validator, aggregator, effect or output", "worker"),
     "run": ("something has to do the work", "orders.workers:Read"),
     "writes": ("the next step needs to know what it gets", "orders.Reading"),
     "of": ("it needs to know whose values these are", "read"),
@@ -67,10 +71,4 @@ WANTED: Final = {
     "at_least": ("it says how many must be there", "2"),
     "judge": ("somebody must be asked", "arbiter"),
     "key": ("readers of the topic need a key", "id"),
-}
-
-LATER: Final = {
-    "when": ("edges for some values only come with routers", "lead to one step, and let it decide"),
-    "each": ("one task per list item comes later", "handle the list in one task"),
-    "kind: router": ("a worker that picks among edges comes later", "let a worker write what it found, and lead on"),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from penstock.contracts.routes import ALWAYS, Way
 from penstock.contracts.topics import INGRESS
 from penstock.topology import merge_branches
 from penstock.topology.graph import Edge, Graph
@@ -11,10 +12,12 @@ from penstock.topology.report import At, Report, nearest
 from penstock.topology.wanted import WANTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from penstock.topology.draft import Draft, StepDraft
+    from penstock.topology.branching import Branches
+    from penstock.topology.draft import Draft, Lead, StepDraft
 
+Named = TypeVar("Named", "At[str]", "Lead")
 _CHAIN = 2  # a step and its fallback
 _HOLES = ("E018", "E030", "E031", "E040", "E047", "E055", "E058", "E059")  # edges are unknown: no end is surely loose
 
@@ -28,19 +31,22 @@ def connect(draft: Draft, report: Report) -> Graph:
     return Graph(tuple(draft.steps), tuple(kept), acts_for)
 
 
-def check(draft: Draft, graph: Graph, report: Report) -> None:
+def check(draft: Draft, branches: Branches, report: Report) -> None:
     """Hold the wiring's rules that need the whole graph."""
+    graph = branches.graph
     ordered, reached = set(graph.order), graph.reached - set(graph.acts_for)
     for edge, circle in graph.circles():
         report.add("E041", edge.spot, circle=" -> ".join(circle))
     for name, step in draft.steps.items():
-        if len(graph.into[name]) > 1 and step.kind not in {"aggregator", None} and name in ordered:
+        if step.kind not in {"aggregator", None} and name in ordered and branches.meets(name):
             sources = " and ".join(f"“{edge.source}”" for edge in graph.into[name])
             report.add("E048", sorted(edge.spot for edge in graph.into[name])[1], name=name, sources=sources)
         if step.kind == "aggregator":
             _of_a_join(step, graph, report)
         if step.kind == "validator":
             _of_a_gate(step, graph, report)
+        if (rest := [lead for lead in step.to if lead.otherwise]) and not any(lead.when for lead in step.to):
+            report.add("E087", rest[0].spot, name=name)
         if step.kind == "worker" and name in reached and not step.writes and not step.broken:
             why, example = WANTED["writes"]
             report.add("E024", step.spot, where=f"step “{name}”", key="writes", why=why, example=example)
@@ -52,7 +58,7 @@ def _edges(draft: Draft, report: Report) -> Iterator[Edge]:
     if draft.ingress is not None:
         for target in _known(draft, "ingress", draft.ingress.to, report):
             kind = draft.steps[target.value].kind
-            if kind in {"worker", None}:
+            if kind in {"worker", "router", None}:
                 yield Edge(INGRESS, target.value, target.spot)
             else:
                 report.add("E047", target.spot, kind=kind, name=target.value)
@@ -61,12 +67,21 @@ def _edges(draft: Draft, report: Report) -> Iterator[Edge]:
             if target.value == name:
                 report.add("E042", target.spot, name=name)
             else:
-                yield Edge(name, target.value, target.spot)
+                choice = step.kind == "router" and not step.many
+                yield Edge(name, target.value, target.spot, _way(target), choice, routed=step.kind == "router")
         for named in (step.of, (step.fallback,) if step.fallback else ()):
             list(_known(draft, f"step “{name}”", named, report))
 
 
-def _known(draft: Draft, where: str, names: tuple[At[str], ...], report: Report) -> Iterator[At[str]]:
+def _way(lead: Lead) -> Way:
+    """On what an edge depends, without the contract of its items, which is not known yet."""
+    if lead.plain:
+        return ALWAYS
+    when, each = lead.when.value if lead.when else "", lead.each.value if lead.each else ""
+    return Way(when, lead.otherwise, each, lead.most)
+
+
+def _known(draft: Draft, where: str, names: Iterable[Named], report: Report) -> Iterator[Named]:
     """The names that exist, each once."""
     seen: set[str] = set()
     for name in names:

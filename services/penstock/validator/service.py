@@ -14,7 +14,7 @@ from penstock.contracts.records import COMMAND, DECISION, Command, Decision
 from penstock.contracts.topics import Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Tried, Tries, at_once
-from penstock.runtime.forward import forward
+from penstock.runtime.exits import Exits
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
@@ -66,7 +66,7 @@ class _Post:
         self._decisions = topics.decisions
         self._gate = gate
         self._kit = kit
-        self._routes = routes_of(plan, gate.name)
+        self._exits = Exits(routes_of(plan, gate.name), kit.codec)
         self._tries = Tries(gate.name, gate.attempts, kit)
         self._letters = DeadLetters(plan.pipeline, gate.name, topics.dead(gate.name), plan.digest)
         self._quick = kit.metrics.attempts(gate.name, "ok")
@@ -138,7 +138,7 @@ class _Post:
                 outcome="rejected", value=case.payload,
             )  # fmt: skip
         address = str(record.address)
-        sends, spawned = forward(self._routes, around, address, case.payload, case.value)
+        sends, spawned = self._exits.forward(around, address, case.payload, case.value)
         event = task_done(
             around, self._gate.name, address, now, spawned, effort=effort,
             outcome="approved" if case.approved else "passed", sha256=digest(case.payload),

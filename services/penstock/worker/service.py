@@ -1,4 +1,4 @@
-"""The service around a worker: attempts, output, dead letters."""
+"""The service around a worker or a router: attempts, output, dead letters."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from penstock.contracts.records import COMMAND, MERGE_CONFLICT, reason_of
 from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tried, Tries, at_once
-from penstock.runtime.forward import forward
+from penstock.runtime.exits import Exits
 from penstock.runtime.handlers import Handler, payload_of
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters, suggested
 from penstock.runtime.ports import Record
 from penstock.runtime.service import Answer, Call, Done, Message, Service, View
-from penstock.topology.plan import Plan, Worker
+from penstock.topology.plan import Plan, Router, Worker
 from penstock.topology.routes import routes_of
 from penstock.worker.attempt import Fetch, context, order
+from penstock.worker.choice import NAMES, chosen
 
 
 def build(plan: Plan, step: str, kit: Kit) -> Service:
-    """Reads the step's input topic, keeps nothing, answers with the handler's output under the step's contract."""
+    """Reads the step's input topic, keeps nothing, answers with the handler's output under the step's contract.
+
+    A router answers with what it read, for the successors that its handler names.
+    """
     worker = plan.steps[step]
-    assert isinstance(worker, Worker)  # noqa: S101 - the host picks the room by the kind
+    assert isinstance(worker, Worker | Router)  # noqa: S101 - the host picks the room by the kind
     topics = Topics(plan.pipeline)
     handler = kit.made(
         step, worker.run, worker.settings, lambda run, own: Handler(worker.run, run, own, worker.concurrency)
@@ -54,12 +58,16 @@ _PLAIN = (dict, BaseModel)  # what a handler's output usually is
 
 
 class _Job(NamedTuple):
-    """One message to work on; it lies at `where`, and its input at `origin`, to which a command only points."""
+    """One message to work on; it lies at `where`, and its input at `origin`, to which a command only points.
+
+    `value` is the decoded `payload` of that input.
+    """
 
     record: Record
     around: Envelope
     where: str
     origin: str
+    payload: bytes
     value: dict[str, Any]
     ctx: Context
 
@@ -67,13 +75,14 @@ class _Job(NamedTuple):
 class _Bench:
     """Where one worker works."""
 
-    def __init__(self, plan: Plan, worker: Worker, handler: Handler, kit: Kit) -> None:
+    def __init__(self, plan: Plan, worker: Worker | Router, handler: Handler, kit: Kit) -> None:
         topics = Topics(plan.pipeline)
         self._plan = plan
         self._worker = worker
+        self._usual = NAMES if isinstance(worker, Router) else _PLAIN
         self._handler = handler
         self._kit = kit
-        self._routes = routes_of(plan, worker.name)
+        self._exits = Exits(routes_of(plan, worker.name), kit.codec)
         self._budget = worker.cost_usd
         self._tries = Tries(worker.name, worker.attempts, kit)
         self._letters = DeadLetters(plan.pipeline, worker.name, topics.dead(worker.name), plan.digest, handler.version)
@@ -88,7 +97,7 @@ class _Bench:
         if isinstance(task, Fetch):
             return Call(lambda: self._fetched(message.record, around, task, ctx))
         where = str(message.record.address)
-        job = _Job(message.record, around, where, where, task.value, ctx)
+        job = _Job(message.record, around, where, where, message.record.value or b"", task.value, ctx)
         if self._handler.inline and around.deadline > view.now:
             return self._at_once(job, view.now)
         return Call(lambda: self._work(job))
@@ -102,7 +111,7 @@ class _Bench:
     def _at_once(self, job: _Job, now: int) -> Answer:
         """The first attempt of a trivial handler; what is not a plain output goes the long way."""
         tried = at_once(self._handler.now, job.value, job.ctx)
-        if tried.error is not None or not isinstance(tried.answer, _PLAIN):
+        if tried.error is not None or not isinstance(tried.answer, self._usual):
             return Call(lambda: self._work(job, tried))
         self._quick.count += 1
         return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
@@ -115,7 +124,8 @@ class _Bench:
         contract, value = self._kit.codec.decode(found.value)
         if contract != self._worker.reads:
             raise Poison("wrong_contract", f"{task.address} holds {contract}, not {self._worker.reads}")
-        return await self._work(_Job(record, around, str(record.address), str(task.address), value, ctx))
+        payload = found.value or b""
+        return await self._work(_Job(record, around, str(record.address), str(task.address), payload, value, ctx))
 
     async def _work(self, job: _Job, first: Tried | None = None) -> Done:
         outcome = await self._tries.run(job.ctx, self._attempt(job.value), first)
@@ -134,8 +144,12 @@ class _Bench:
             return self._dead(job, outcome, (Reason(poison.code, str(poison), poison.path),), now)
 
     def _emit(self, job: _Job, outcome: Outcome, now: int) -> Done:
-        value, payload = payload_of(self._kit.codec, self._worker.writes, outcome.answer)
-        sends, spawned = forward(self._routes, job.around, job.origin, payload, value)
+        if isinstance(self._worker, Router):
+            names = chosen(outcome.answer, self._worker.to, many=self._worker.many)
+            sends, spawned = self._exits.forward(job.around, job.origin, job.payload, job.value, names)
+        else:
+            value, payload = payload_of(self._kit.codec, self._worker.writes, outcome.answer)
+            sends, spawned = self._exits.forward(job.around, job.origin, payload, value)
         event = task_done(
             job.around, self._worker.name, job.where, now, spawned, effort=outcome.effort,
             version=self._handler.version,

@@ -1,0 +1,1 @@
+"""Workers of the shop that shows how paths part and meet."""

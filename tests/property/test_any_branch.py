@@ -1,0 +1,57 @@
+"""Whatever an order holds and whoever fails, each run through rules, routers and fan-outs ends once, in bounds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from penstock import Reason, Reject
+from penstock.testing import Pipeline
+from penstock.testing.production import Production
+from pipelines import check_order
+from strategies import failures, orders_of_a_shop
+
+TOPOLOGIES = Path(__file__).resolve().parents[1] / "branches" / "topology"
+HOUR = 3_600
+BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cache
+def production(name: str) -> Production:
+    """A topology of the shop, compiled once."""
+    return Production.of(TOPOLOGIES / f"{name}.yaml")
+
+
+def turn(pipeline: Pipeline, role: str, failure: str) -> Any:  # noqa: ANN401 - any answer
+    """What a handler does: its work, or one of the ways not to."""
+    return {
+        "reject": Reject((Reason("no"),)),
+        "raise": RuntimeError("boom"),
+        "garbage": {"nonsense": 1} if pipeline.production.roles[role].kind == "worker" else ["nobody"],
+    }.get(failure) or pipeline.real(role)
+
+
+@pytest.mark.parametrize("name", ["rules", "meet", "lines", "parts", "advice", "intake"])
+@BOUNDED
+@given(data=st.data(), orders=st.lists(orders_of_a_shop(), min_size=1, max_size=2), kills=st.integers(0, 2))
+def test_every_run_ends_once(name: str, data: st.DataObject, orders: list[dict[str, Any]], kills: int) -> None:
+    """No join waits for what cannot come: everything has ended without any time that passed."""
+    with Pipeline(production(name), partitions=data.draw(st.integers(1, 2))) as pipeline:
+        for role, found in pipeline.production.roles.items():
+            if found.kind in {"worker", "router"}:
+                failed = data.draw(st.lists(failures, max_size=3), label=role)
+                pipeline.stub(role, *(turn(pipeline, role, failure) for failure in failed), pipeline.real(role))
+        pipeline.send(*({**order, "id": f"o{at}"} for at, order in enumerate(orders)))
+        for _ in range(kills):
+            pipeline.processor.turn()
+            pipeline.kill()
+        pipeline.settle()
+
+        ends = {status["run"] for status in pipeline.statuses() if status["terminal"]}
+        assert len(ends) == len(orders), pipeline.statuses()
+        check_order(pipeline)
