@@ -102,7 +102,7 @@ class Worker:
     concurrency: int = 16
     acts_for: str | None = None
     ladder: Ladder = Ladder()
-    branching: Branching = Branching()
+    branching: Branching = field(default_factory=Branching)
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["worker"] = "worker"
@@ -121,7 +121,7 @@ class Router:
     cost_usd: float = 0.0
     concurrency: int = 16
     ladder: Ladder = Ladder()
-    branching: Branching = Branching()
+    branching: Branching = field(default_factory=Branching)
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["router"] = "router"
@@ -159,7 +159,7 @@ class Validator:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
-    branching: Branching = Branching()
+    branching: Branching = field(default_factory=Branching)
 
     kind: Literal["validator"] = "validator"
 
@@ -229,7 +229,7 @@ class Aggregator:
     to: tuple[str, ...]
     gather: Gather | None = None
     ladder: Ladder = Ladder()
-    branching: Branching = Branching()
+    branching: Branching = field(default_factory=Branching)
 
     kind: Literal["aggregator"] = "aggregator"
 
