@@ -212,7 +212,7 @@ def run_events() -> st.SearchStrategy[RunEvent]:
         {"reasons": st.lists(_reasons, max_size=2), "letter": _texts, "origin": _texts, "judged": st.booleans(),
          "suggestion": st.none() | st.binary()}
     )  # fmt: skip
-    ruling = st.fixed_dictionaries(dict.fromkeys(("review", "decision", "verdict", "by"), _texts))
+    ruling = st.fixed_dictionaries(dict.fromkeys(("review", "decision", "verdict", "by", "note"), _texts))
     return st.fixed_dictionaries(  # type: ignore[return-value]  # field for field a RunEvent
         {
             **dict.fromkeys(names, _texts),

@@ -49,7 +49,7 @@ def test_a_rejection_carries_nothing_but_a_note() -> None:
         ({"state": "decided", "decided_by": "eva"}, "approve", SHOWN, "", "E311"),
         ({"state": "expired"}, "approve", SHOWN, "", "E311"),
         ({"expires": 99}, "approve", SHOWN, "", "E311"),
-        ({}, "edit", SHOWN, "", "E312"),
+        ({}, "retry", SHOWN, "again", "E312"),
         ({"offers": ["reject"]}, "approve", SHOWN, "", "E312"),
         ({}, "approve", b"another", "", "E312"),
         ({}, "approve", None, "", "E312"),

@@ -56,9 +56,9 @@ def test_names_the_dominating_term(bank: Plan) -> None:
     """The worst case stands beside what is allowed, and what makes most of it is named."""
     page = render.page(bank)
 
-    assert "tasks     21 (allowed 40)" in page
-    assert "most: reviews: 4 of 21 tasks (2 decisions x 2 attempts)" in page
-    assert "cost      0.007 USD (allowed 0.05 USD)" in page
+    assert "tasks     25 (allowed 40)" in page
+    assert "most: reviews: 8 of 25 tasks (2 decisions x 4 attempts)" in page
+    assert "cost      0.013 USD (allowed 0.05 USD)" in page
 
 
 def test_mermaid_has_every_edge(bank: Plan) -> None:

@@ -79,6 +79,7 @@ def _account(pipeline: Pipeline, seen: Seen, run: str) -> dict[str, Any]:
         "attempts": _attempts(ran),
         "cost": sum(told["cost_usd"] for told in ran),
         "fallbacks": status["fallbacks"] if status else 0,
+        "reruns": status["reruns"] if status else 0,
         "reasons": [_reason(reason) for reason in status["reasons"]] if status else [],
         "dead": _dead(ran),
         "in_doubt": _doubts(status),

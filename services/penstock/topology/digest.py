@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from penstock.topology.plan import Plan
 
-_DERIVED = frozenset({"description", "digest", "bound", "ladder"})  # words for people, and what follows from the rest
+_DERIVED = frozenset({"description", "digest", "bound"})  # words for people, and what follows from the rest
 
 
 def of(plan: Plan) -> str:

@@ -105,6 +105,7 @@ def _line(plan: Plan, name: str) -> list[str]:
     step = plan.steps[name]
     words = [name, *_words(step)]
     if not isinstance(step, Output | Effect):
+        words += [_again(step.ladder.reruns)] if step.ladder.reruns else []
         words += [f"else {step.ladder.fallback}"] if step.ladder.fallback and isinstance(step, Validator) else []
         words += ["asks people"] if step.ladder.review else []
         words.append(f"→ {step.writes}")
@@ -131,6 +132,10 @@ def _words(step: Step) -> list[str]:
             return ["effect", _tries(step.attempts)]
         case Output():
             return ["output", f"keyed by {step.key}"]
+
+
+def _again(reruns: int) -> str:
+    return "asks again" if reruns == 1 else f"asks {reruns} times again"
 
 
 def _tries(attempts: Attempts) -> str:
