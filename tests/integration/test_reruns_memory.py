@@ -217,7 +217,7 @@ def test_an_input_that_is_gone_takes_the_next_rung(host: Host) -> None:
     pipeline.settle()
     (address,) = [record.address for record in pipeline.records(pipeline.topics.step("read"))]
     fetch = pipeline._reader.fetch
-    pipeline._reader.fetch = lambda place: None if place == address else fetch(place)  # type: ignore[method-assign]  # retention
+    pipeline._reader.fetch = lambda place: None if place == address else fetch(place)  # type: ignore[method-assign,assignment]  # retention
     pipeline.resume("check-reading")
     pipeline.settle()
 

@@ -16,6 +16,7 @@ REVIEW: Review = {
     "review": "ab12", "run": "r", "event": "e", "state": "open", "step": "s", "gate": "g", "task": "t", "item": "",
     "round": 0, "letter": "", "contract": "c", "value": None, "sha256": digest(SHOWN), "reasons": [], "votes": [],
     "offers": ["approve", "reject"], "opened": 1, "expires": 100, "plan": "d", "decided_by": "", "decision": "",
+    "origin": "",
 }  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def show(flags: Flags, file: Path, review: str, connection: dict[str, str]) -> N
         click.echo(f"  ✗ {reason['code']}: {reason['message']}{seen}")
     click.echo(printed(row["value"]) if row["value"] else "no value to release")
     if (before := ours.inbox.given(found)) is not None:
-        click.echo(f"what {row['step']} was given: {printed(ours.value(before))}")
+        click.echo(f"made from {printed(ours.value(before))}")
     if held is not None:
         click.echo(f"held by {held['by']} until {moment(held['until'])}")
     if row["offers"]:

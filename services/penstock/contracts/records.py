@@ -179,6 +179,7 @@ class Review(TypedDict):
     plan: str
     decided_by: str
     decision: str
+    origin: str
 
 
 class Decision(TypedDict):

@@ -56,8 +56,8 @@ class Inbox:
         return found.value if found is not None else None
 
     def given(self, review: Review) -> bytes | None:
-        """What the dead step had before it, where there is no value in question."""
-        found = self._log.fetch(parse(review["letter"])) if review["letter"] and not review["sha256"] else None
+        """What the worker in question was given; a join's branches lie in its dead letter instead."""
+        found = self._log.fetch(parse(review["origin"])) if review["origin"] and "retry" in review["offers"] else None
         return found.value if found is not None else None
 
     def write(self, entry: Entry) -> Address:

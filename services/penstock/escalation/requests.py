@@ -42,7 +42,7 @@ class Requests:
         self._log: Log = cluster.log()
 
     def find(self, identifier: str, progress: Progress = lambda _: None) -> Found:
-        """A run by its id or an unambiguous beginning of it; Mistake E350 where there is none, or are several.
+        """A run by its id or an unambiguous beginning of it; Mistake E370 where there is none, or are several.
 
         The statuses are asked first, which are few; a run of which nothing special was told stands in the events only.
         """
@@ -52,17 +52,17 @@ class Requests:
         if len(found) != 1 or not identifier:
             what = f"{len(found)} runs begin with {identifier!r}" if found else f"there is no run {identifier!r}"
             raise Mistake(
-                "E350", what, fix="a run's id stands in its status and its events, which are kept for 30 days"
+                "E370", what, fix="a run's id stands in its status and its events, which are kept for 30 days"
             )
         return next(iter(found.values()))
 
     def cancel(self, found: Found, *, by: str, note: str) -> Address:
-        """Ask for its end, and answer where the request lies. Conflict E351 where it has ended, or is ending so."""
+        """Ask for its end, and answer where the request lies. Conflict E371 where it has ended, or is ending so."""
         if found.state not in ("", "running", "retrying", "waiting", "ending"):
-            raise Conflict("E351", f"run {found.run} has ended as {found.state}", why=found.why,
+            raise Conflict("E371", f"run {found.run} has ended as {found.state}", why=found.why,
                            fix="nothing to do: what has ended stays as it is")  # fmt: skip
         if found.state == "ending" and found.why:
-            raise Conflict("E351", f"run {found.run} is being cancelled already", why=found.why, fix="wait for its end")
+            raise Conflict("E371", f"run {found.run} is being cancelled already", why=found.why, fix="wait for its end")
         event = of_run("requested", found.run, found.event, int(self._clock() * 1000), step="desk", outcome="cancel")
         event["request"] = {"kind": "cancel", "by": by, "note": note}
         return self._write(Output(self._topics.runs, found.partition, found.run.encode(), self._encoded(event)))
@@ -121,7 +121,7 @@ class Requests:
                 return address
             finally:
                 producer.close()
-        raise TimedOut("E352", "the request could not be written", why=str(error), fix="look at the broker, then again")
+        raise TimedOut("E372", "the request could not be written", why=str(error), fix="look at the broker, then again")
 
 
 def _is(record: Record, identifier: str) -> bool:

@@ -52,5 +52,5 @@ def _frame(memory: RunMemory, task: OpenTask) -> Review:
         "step": task["step"], "gate": task["gate"], "task": task["task"], "item": task["item"],
         "round": memory["round"], "letter": "", "contract": "", "value": None, "sha256": task["sha256"],
         "reasons": [], "votes": [], "offers": [], "opened": 0, "expires": task["due"], "plan": memory["plan"],
-        "decided_by": "", "decision": "",
+        "decided_by": "", "decision": "", "origin": task["origin"],
     }  # fmt: skip

@@ -122,7 +122,7 @@ class ActionReader:
         gate = self._gate(who.step)
         if gate is None or node is None:
             known = ", ".join(self._asking()) or "none"
-            self._report.add("E164", word.spot, known=known)
+            self._report.add("E165", word.spot, known=known)
             return
         yield Decide("edit", word.spot, *who, self._payloads.read(node, gate.reads, "the edited value"))
 

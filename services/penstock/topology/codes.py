@@ -333,13 +333,13 @@ _WHAT_RUNS = (
 
 _HOW_OFTEN = (
     Code(
-        "E098",
+        "E079",
         "validator “{name}” asks for re-runs, but “{of}” is {article} {kind}",
         "only a worker can do better when it knows the verdict: a join's branches are what they are",
         "remove `reruns:`, or judge a worker",
     ),
     Code(
-        "E099",
+        "E094",
         "{where}: a pause of {text} is too long",
         "nobody but its gate may write to an effect, so it waits in memory, {most} at the most",
         "write at most {most}",

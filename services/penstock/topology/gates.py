@@ -78,7 +78,7 @@ def _of_a_judge(draft: Draft, graph: Graph, gate: StepDraft, report: Report) -> 
             _fallback_of_judged(gate, judged, fallback, report)
         if reruns is not None and judged.kind not in {"worker", None}:
             article = "an" if judged.kind[0] in "aeo" else "a"
-            report.add("E098", reruns.spot, name=gate.name, of=judged.name, kind=judged.kind, article=article)
+            report.add("E079", reruns.spot, name=gate.name, of=judged.name, kind=judged.kind, article=article)
         for edge in graph.out_of[judged.name] if fallback or reruns else ():
             if edge.target != gate.name:
                 what = "fallback" if fallback else "re-run"

@@ -151,7 +151,7 @@ def _pause(part: Fields, node: Node, longest: int) -> int | None:
         return None
     found = part.duration_of("backoff", node, 1, _HOUR)
     if found is not None and found.value > longest:
-        part.report.add("E099", found.spot, where=part.where, text=node.text, most=scalars.spell(longest))
+        part.report.add("E094", found.spot, where=part.where, text=node.text, most=scalars.spell(longest))
         return None
     return found.value if found else None
 
