@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from penstock.contracts.records import OpenTask, ReasonRecord, RunEvent, RunMemory
+from penstock.contracts.answers import Reason
+from penstock.contracts.records import OpenTask, RunEvent, RunMemory, reason_records
 from penstock.runtime.service import Send
 from penstock.supervisor import transitions
 from penstock.supervisor.ladder import entry
@@ -36,7 +37,7 @@ class People:
         if request is None or memory["ending"] == "cancelled":
             return None
         said = f"by {request['by']}" + (f": {request['note']}" if request["note"] else "")
-        after = transitions.explain(memory, [_reason("cancelled", said)])
+        after = transitions.explain(memory, reason_records((Reason("cancelled", said),)))
         after = transitions.mark(transitions.end(after, "cancelled"), "cancelled")
         return Change(after, self.withdrawn(memory, now))
 
@@ -67,11 +68,6 @@ class People:
         """The worker is told what the person says; the rungs that were taken stay taken."""
         memory = transitions.take(memory, entry("retry", worker, task["item"]))
         memory = transitions.mark(memory, "resolved_by_human")
-        run = order("run", [_reason("note", note)], address=task["origin"])
+        (reason,) = reason_records((Reason("note", note, retryable=True),))
+        run = order("run", [{**reason, "message": note}], address=task["origin"])  # not cut short, as a handler's is
         return self._orders.begin(memory, task, worker, run, now)
-
-
-def _reason(code: str, message: str) -> ReasonRecord:
-    """A person's words as a reason; they are not cut short as a handler's are."""
-    return {"code": code, "message": message, "path": "", "expected": "", "actual": "", "severity": "error",
-            "retryable": True, "hint": ""}  # fmt: skip
