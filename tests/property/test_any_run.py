@@ -67,7 +67,7 @@ def do(pipeline: Pipeline, what: str) -> None:
     """Something that happens beside the handlers."""
     if what in _PEOPLE and (reviews := pipeline.reviews()):
         offered = what if what in reviews[0]["offers"] else "reject"
-        pipeline.decide(offered, review=reviews[0], value=scored({"id": "e0", "number": 0.7}))  # type: ignore[arg-type]  # an offer
+        pipeline.decide(offered, review=reviews[0], value=scored({"id": "e0", "number": 0.7}))
     elif what == "claim" and pipeline.reviews():
         pipeline.claim()
     elif what == "cancel" and pipeline.events("run_started"):
