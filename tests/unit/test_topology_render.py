@@ -72,6 +72,17 @@ def test_mermaid_has_every_edge(bank: Plan) -> None:
     assert len([line for line in lines if "-->" in line]) == 9  # one from ingress, eight between steps
 
 
+def test_a_gate_that_asks_again_is_drawn() -> None:
+    """In words, how often, and as a dashed edge back to the worker."""
+    for reruns, words in ((1, "asks again"), (3, "asks 3 times again")):
+        asks = f"{{reruns: {reruns}, fallback: true}}"
+        data = BANK.read_text(encoding="utf-8").replace("{fallback: true, review: true}", asks).encode()
+        plan = compile_topology(data, "bank.yaml", load(ROOT / "schemas" / "avro"), resolve)
+        gate = next(line for line in render.tree(plan) if "check-reading" in line)
+        assert f"1 check  {words}" in gate
+        assert f"  check-reading -.->|{words}| read" in render.mermaid(plan)
+
+
 def test_a_name_that_is_a_word_of_mermaid() -> None:
     """Steps called `end` or `b-` are drawn under another id, and labelled with their names."""
     text = DIAGRAM.read_text(encoding="utf-8").replace("results", "end").replace("[check, b]", "[check, b-]")

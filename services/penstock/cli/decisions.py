@@ -14,7 +14,7 @@ import click
 from penstock.assembly.rehearsal import refusals
 from penstock.cli import connection
 from penstock.cli.desk import Desk, desk, moment, now, printed
-from penstock.cli.flags import Duration, Flags
+from penstock.cli.flags import Duration, Flags, read_settings
 from penstock.cli.hosting import kit_for
 from penstock.contracts.address import Address
 from penstock.contracts.answers import Reason
@@ -73,10 +73,13 @@ def approve(flags: Flags, file: Path, review: str, note: str, by: str, connectio
 @_of_a_review
 @click.option("--set", "sets", multiple=True, metavar="/PATH=VALUE", help="Change one field; may be repeated.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="A file with the whole value as JSON.")
+@click.option("--setting", "settings", multiple=True, metavar="KEY=VALUE",
+              help="A setting of the gate's checks, as `penstock run --set` gives it.")  # fmt: skip
 @_NOTE
 @click.pass_obj
 def edit(
-    flags: Flags, file: Path, review: str, sets: Sequence[str], source: Path | None, note: str, by: str,
+    flags: Flags, file: Path, review: str, sets: Sequence[str], source: Path | None, settings: Sequence[str],
+    note: str, by: str,
     connection: dict[str, str],
 ) -> None:  # fmt: skip
     """Release another value: changed with --set, read --from a file, or written in $EDITOR.
@@ -87,7 +90,7 @@ def edit(
     found = ours.review(review)
     rules.decide(found, "edit", None, by=by, now=now(), note=note)  # before anybody begins to write
     value = _edited(ours, found, sets, source)
-    _decided(flags, ours, found, "edit", _fitting(ours, found, value), (by, note))
+    _decided(flags, ours, found, "edit", _fitting(ours, found, value, read_settings(settings)), (by, note))
 
 
 @click.command()
@@ -159,7 +162,7 @@ def _edited(ours: Desk, found: Review, sets: Sequence[str], source: Path | None)
     return read(text, schema)
 
 
-def _fitting(ours: Desk, found: Review, value: dict[str, Any]) -> bytes:
+def _fitting(ours: Desk, found: Review, value: dict[str, Any], settings: dict[str, str]) -> bytes:
     """The payload, once the contract and the gate have nothing against it."""
     try:
         payload = ours.codec.encode(found["contract"], value)
@@ -167,7 +170,7 @@ def _fitting(ours: Desk, found: Review, value: dict[str, Any]) -> bytes:
         raise Mistake(
             "E316", "the edited value does not fit its contract", why=str(poison), fix="correct it"
         ) from poison
-    kit = kit_for(ours.kafka, ours.codec, Metrics(ours.plan.pipeline), settings={}, clock=time.time)
+    kit = kit_for(ours.kafka, ours.codec, Metrics(ours.plan.pipeline), settings=settings, clock=time.time)
     if refused := refusals(ours.plan, found["gate"], kit, payload):
         raise Refused("E317", f"{found['gate']} would refuse the edited value", why="; ".join(map(_told, refused)),
                       fix="change what it says, or reject")  # fmt: skip

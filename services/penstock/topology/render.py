@@ -73,7 +73,7 @@ def worst_case(plan: Plan) -> Iterator[str]:
 
 
 def mermaid(plan: Plan) -> str:
-    """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks dashed."""
+    """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks and re-runs dashed."""
     lines = ["flowchart TD", "  ingress([ingress])"]
     lines += [f"  {_id(name)}{_shape(step)}" for name, step in plan.steps.items()]
     lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {_id(target)}" for target in plan.ingress.to]
@@ -83,6 +83,8 @@ def mermaid(plan: Plan) -> str:
             lines.append(f"  {_id(step.acts_for)} -.->|{role}| {_id(name)}")
         else:
             lines += [f"  {_id(name)} -->|{writes(step)}| {_id(target)}" for target in after(step)]
+        if isinstance(step, Validator) and step.ladder.reruns and step.ladder.rerun is not None:
+            lines.append(f"  {_id(name)} -.->|{_again(step.ladder.reruns)}| {_id(step.ladder.rerun)}")
     return "\n".join(lines) + "\n"
 
 
