@@ -137,6 +137,8 @@ def test_a_wait_that_is_told_again_changes_nothing() -> None:
     assert transitions.wait(started("b"), first) == started("b")
     asks = transitions.ask(started("a"), asked("a"))
     assert transitions.wait(asks, first) == asks
+    uncounted = waits("a", due=70)  # an attempt that does not count waits for the same one again
+    assert transitions.next_attempt(transitions.wait(begun, uncounted)) is not None
 
 
 def test_an_attempt_that_begins_is_waited_for_as_work() -> None:
@@ -145,7 +147,8 @@ def test_an_attempt_that_begins_is_waited_for_as_work() -> None:
     begun = transitions.go_on(memory, memory["open"][0])
 
     assert transitions.next_attempt(begun) is None
-    assert (begun["open"][0]["due"], begun["open"][0]["attempt"]) == (0, 2)
+    assert (begun["open"][0]["due"], begun["open"][0]["attempt"]) == (60, 2)
+    assert transitions.due(begun, 30) == 1_000
 
 
 def test_a_run_that_ends_waits_for_nothing_but_work() -> None:
@@ -202,7 +205,7 @@ def test_what_is_news_of_attempts() -> None:
     """That a run waits for one, for which, that it goes on, and that it is about to end."""
     work, first = started("a"), transitions.wait(started("a"), waits("a"))
     begun = transitions.go_on(first, first["open"][0])
-    second = transitions.wait(begun, waits("a", tried=2))
+    second = transitions.wait(begun, waits("a", due=70, tried=2))
     ending = transitions.end(started("a", "b"), "expired")
 
     assert transitions.news(work, first) == "retrying"

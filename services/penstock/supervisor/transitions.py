@@ -100,13 +100,15 @@ def wait(memory: RunMemory, event: RunEvent) -> RunMemory:
 
 
 def _earlier(task: OpenTask, later: OpenTask) -> bool:
-    return task["task"] == later["task"] and not task["review"] and task["attempt"] < later["attempt"]
+    """Whether a wait follows on what is known of a task; an attempt that does not count may be waited for again."""
+    follows = task["attempt"] <= later["attempt"] and task["due"] < later["due"]
+    return task["task"] == later["task"] and not task["review"] and follows
 
 
 def go_on(memory: RunMemory, due: OpenTask) -> RunMemory:
-    """The next attempt of a task that had to wait begins."""
-    left = [{**task, "due": 0, "address": ""} if task["task"] == due["task"] else task for task in memory["open"]]
-    return {**memory, "open": left}  # type: ignore[typeddict-item]  # the fields above
+    """The next attempt of a task that had to wait begins; which wait it was stays known."""
+    left = [OpenTask(**{**task, "address": ""}) if task["task"] == due["task"] else task for task in memory["open"]]
+    return {**memory, "open": left}
 
 
 def end(memory: RunMemory, why: Literal["cancelled", "expired"]) -> RunMemory:
