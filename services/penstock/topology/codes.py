@@ -180,7 +180,7 @@ _THE_WIRING = (
     Code(
         "E051",
         "step “{name}” leads to “{other}” beside its gate “{gate}”",
-        "the gate may ask for a fallback, and “{other}” would run a second time",
+        "the gate may ask for a {what}, and “{other}” would run a second time",
         "let the gate lead to “{other}”",
     ),
     Code(
@@ -325,6 +325,21 @@ _WHAT_RUNS = (
     Code("E084", "{what}", "{why}", "{fix}"),
 )
 
+_HOW_OFTEN = (
+    Code(
+        "E079",
+        "validator “{name}” asks for re-runs, but “{of}” is {article} {kind}",
+        "only a worker can do better when it knows the verdict: a join's branches are what they are",
+        "remove `reruns:`, or judge a worker",
+    ),
+    Code(
+        "E094",
+        "{where}: a pause of {text} is too long",
+        "nobody but its gate may write to an effect, so it waits in memory, {most} at the most",
+        "write at most {most}",
+    ),
+)
+
 _HOW_MUCH = (
     Code(
         "E090",
@@ -347,6 +362,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_OFTEN, *_HOW_MUCH)
 
 CODES = {entry.code: entry for entry in _ALL}
