@@ -82,7 +82,6 @@ _THE_FILE = (
     ),
     Code("E027", "“{text}” is not an amount of money", "an amount is a number and USD", "write for example 0.05 USD"),
     Code("E028", "{what} is {text}, which is out of range", "allowed are {low} to {high}", "choose a value in between"),
-    Code("E029", "{what} is not supported yet", "{why}", "{fix}"),
     Code(
         "E030",
         "“{name}” cannot be the name of a {thing}",
