@@ -36,7 +36,7 @@ def test_a_halt_takes_back_what_was_sent_ahead(stage: Stage) -> None:
 
     def answer(message: Message, _: View) -> Answer:
         if message.value["at"] == 600:
-            raise Halt("enough")
+            raise Halt("E000", "enough")
         return stage.answer_to(message)
 
     stage.feed(range(800), partition=1)
@@ -312,8 +312,8 @@ def test_a_group_without_offsets_halts(stage: Stage) -> None:
     processor.run(ended)
 
     assert list(processor.halted) == ["unplaced"]
-    assert isinstance(processor.halted["unplaced"], Halt)
-    assert "penstock apply" in str(processor.halted["unplaced"])
+    assert processor.halted["unplaced"].code == "E350"
+    assert "penstock apply" in processor.halted["unplaced"].fix
     assert stage.owed() == NOTHING_OWED
 
 
@@ -351,8 +351,11 @@ def test_a_lost_offset_halts(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert f"{stage.topic('in')}[2]" in str(processor.halted["step"])
-    assert "offset is gone" in str(processor.halted["step"])
+    halt = processor.halted["step"]
+    assert halt.code == "E353"
+    assert f"{stage.topic('in')}[2]" in halt.what
+    assert "offsets 0 to 4" in halt.what
+    assert f"--group {stage.world.name('step')} --topic {stage.topic('in')}:2 --reset-offsets" in halt.fix
     assert stage.committed()[2].offset == 0
 
 
@@ -364,8 +367,10 @@ def test_a_topic_with_more_partitions_halts(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert "[4]" in str(processor.halted["step"])
-    assert "penstock apply" in str(processor.halted["step"])
+    halt = processor.halted["step"]
+    assert halt.code == "E351"
+    assert "[4]" in halt.what
+    assert "penstock apply" in halt.fix
     assert {place.offset for place in stage.committed().values()} == {0}
 
 
@@ -390,7 +395,8 @@ def test_a_missing_topic_halts_and_is_not_made(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert "nowhere" in str(processor.halted["lost"])
+    assert processor.halted["lost"].code == "E354"
+    assert "nowhere" in processor.halted["lost"].what
     log = stage.world.cluster.log()
     assert log.partitions(stage.topic("nowhere")) == 0
     log.close()

@@ -17,6 +17,7 @@ from penstock.effects.ledger import Claim, Doubt, Kept, Repeat, TooLate, move, r
 from penstock.effects.sinks import Sent
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tries
+from penstock.runtime.guard import guard
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
@@ -54,6 +55,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         keeps=Keeps(topics.state(step), LEDGER_ENTRY, due=hand.due, expire=hand.expire, packed=True),
         concurrency=effect.concurrency,
         prepare=hand.prepare,
+        halting=effect.halt,
     )
 
 
@@ -75,7 +77,7 @@ class _Hand:
         self._plan = plan
         self._effect = effect
         self._kit = kit
-        self._tries = Tries(effect.name, effect.attempts, kit)
+        self._tries = Tries(effect.name, effect.attempts, kit, guard(effect.name, effect.breaker, kit))
         self._letters = DeadLetters(plan.pipeline, effect.name, topics.dead(effect.name), plan.digest)
         self._sink: Sink | None = None
         self._threads = Threads(effect.name, effect.concurrency)
@@ -139,7 +141,7 @@ class _Hand:
 
     def _settle(self, order: _Order, outcome: Outcome, view: View) -> Done:
         if outcome.failed is not None:
-            return self._dead(order, outcome.failed, outcome.effort, "in_doubt", view.now)
+            return self._dead(order, outcome.failed, outcome.effort, "in_doubt", view.now, failed=outcome.failure)
         sent: Sent = outcome.answer
         receipt = Receipt(
             key=order.key, run=order.around.run, step=self._effect.name, sha256=order.sha256, at=view.now,
@@ -158,9 +160,14 @@ class _Hand:
         )  # fmt: skip
         return Done((), event)
 
-    def _dead(self, order: _Order, reasons: tuple[Reason, ...], effort: Effort, outcome: str, now: int) -> Done:
+    def _dead(
+        self, order: _Order, reasons: tuple[Reason, ...], effort: Effort, outcome: str, now: int,
+        *, failed: bool | None = None,
+    ) -> Done:  # fmt: skip
         self._kit.metrics.dead(self._effect.name, reasons[0].code)
-        return self._letters.dead(order.record, order.around, reasons, now, effort=effort, outcome=outcome)
+        return self._letters.dead(
+            order.record, order.around, reasons, now, effort=effort, outcome=outcome, failed=failed
+        )  # fmt: skip
 
 
 def _answer(sent: object) -> Sent | Retry | Reject | Escalate:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from penstock.errors import Fatal, Halt
+from penstock.errors import Fatal, Halt, Mistake
 from penstock.runtime.codec import Codec
 from penstock.runtime.health import Health
 from penstock.runtime.logs import Log
@@ -41,6 +41,7 @@ class Hosting:
     interval: float = 0.02
     drain: float = 20.0
     forgive_deaths: bool = False
+    forgive_failures: bool = False
     health_host: str = "127.0.0.1"
     health_port: int | None = None
     lacks: Callable[[], str] = lambda: ""
@@ -143,12 +144,12 @@ class Host:
             self._processor = Processor(
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
                 sleep=time.sleep, heart=self._heart, interval=hosting.interval, forgive_deaths=hosting.forgive_deaths,
-                on_halt=self._halted,
+                forgive_failures=hosting.forgive_failures, on_halt=self._halted,
             )  # fmt: skip
             self._log.info("running", steps=[service.step for service in self._services])
             self._processor.run(self._stop.is_set, hosting.drain)
             if self._processor.halted and not self._stop.is_set():
-                raise Fatal("; ".join(f"{step}: {halt}" for step, halt in self._processor.halted.items()))
+                raise _halted(self._processor.halted)
             self._log.info("stopped")
         except BaseException as error:  # noqa: BLE001 - the thread's border: the main thread raises it
             self._failure = error
@@ -168,7 +169,7 @@ class Host:
         self._lacking = ""
 
     def _halted(self, service: Service, halt: Halt) -> None:
-        self._log.error("halted", step=service.step, why=str(halt))
+        self._log.error("halted", step=service.step, code=halt.code, why=str(halt))
 
     def _health(self) -> Health | None:
         hosting = self._hosting
@@ -209,3 +210,12 @@ class Host:
         yield "penstock_transactions_committed_total", "Transactions committed.", "", done.committed
         yield "penstock_transactions_aborted_total", "Transactions aborted; rebalances abort some.", "", done.aborted
         yield "penstock_transactions_unknown_total", "Transactions whose result had to be looked up.", "", done.unknown
+
+
+def _halted(halts: Mapping[str, Halt]) -> Mistake:
+    """What ends a process whose every step has halted, each with its code and what to do."""
+    first, *others = [
+        Mistake(halt.code, f"{step} halted: {halt.what}", halt.why, halt.fix) for step, halt in halts.items()
+    ]
+    first.others = tuple(others)
+    return first

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from penstock.errors import Fatal, Fenced, Halt, Retriable
+from penstock.runtime import halts
+from penstock.runtime.alarm import Alarm
 from penstock.runtime.codec import Codec
 from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Output, Record
 from penstock.runtime.sentry import Sentry
@@ -50,6 +52,8 @@ class Intake:
         self.consumed = 0
         self.dropped = 0
         self.forgive = False
+        self.forgive_failures = False
+        self.alarm = None if service.halting is None else Alarm(service.halting)
         self.joined = False
         self.halted: Halt | None = None
         self._codec = codec
@@ -65,7 +69,7 @@ class Intake:
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
         self._left: dict[int, tuple[Committed, int]] = {}
-        self._sentry = Sentry(log, service.source)
+        self._sentry = Sentry(log, service.group, service.source)
         self._stale = False
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
@@ -147,6 +151,13 @@ class Intake:
             and tracker.caught_up(self.consumer.reached(partition))
         ]
 
+    def mark(self, *, failing: bool) -> list[int]:
+        """Let the next commits say whether the step has halted over failed tasks; answers where that is news."""
+        changed = [partition for partition, tracker in self.trackers.items() if tracker.failing != failing]
+        for partition in changed:
+            self.trackers[partition].failing = failing
+        return changed
+
     def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
         """What the group has committed, waiting for a broker that is away. Fenced when the member is lost."""
         return self._patiently(lambda: dict(self.consumer.committed(partitions)))
@@ -180,10 +191,7 @@ class Intake:
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:
-                raise Halt(
-                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
-                    "sets a new group's first offsets, and says what to do when a topic was given more partitions"
-                )
+                raise self._without_offset(partition, committed)
             self._adopt(partition, place)
             starts[partition] = place.offset
         return starts
@@ -272,19 +280,26 @@ class Intake:
             tracker.deaths = min(tracker.deaths, found)
         if self.forgive:
             tracker.deaths = 0
+        if self.forgive_failures or self.alarm is None:
+            tracker.failing = False
+        elif tracker.failing:
+            self.alarm.prove()
         self._check_deaths(tracker, partition)
         self._restore(partition)
         self._found_deaths[partition] = tracker.deaths
         self.trackers[partition] = tracker
         self._fresh.add(partition)
 
+    def _without_offset(self, partition: int, committed: Mapping[int, Committed]) -> Halt:
+        """A group that has its place on other partitions was there before this one was added."""
+        group, topic = self.service.group, self.service.source
+        known = self.trackers or any(place.offset >= 0 for place in committed.values())
+        return halts.more_partitions(group, topic, partition) if known else halts.no_offset(group, topic, partition)
+
     def _check_deaths(self, tracker: Tracker, partition: int) -> None:
         if tracker.deaths >= DEADLY:
-            raise Halt(
-                f"{self.service.step} died {tracker.deaths} times in a row on {self.service.source}[{partition}] "
-                f"at or after offset {tracker.committed.offset} without finishing one record; "
-                "look at the records there, then start it with --forgive-deaths"
-            )
+            place = tracker.committed.offset
+            raise halts.deaths(self.service.step, self.service.source, partition, place, tracker.deaths)
 
     def _restore(self, partition: int) -> None:
         """Read the changelog up to its end; `committed()` has waited for the predecessor's transaction."""

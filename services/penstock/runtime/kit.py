@@ -13,6 +13,7 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Record
 
 Resolve = Callable[[str], Any]
+Tell = Callable[..., None]
 Fetch = Callable[[Address], Awaitable[Record | None]]
 _PAUSE = 1.0  # s between looks at a broker that is away
 
@@ -22,7 +23,8 @@ class Kit:
     """The tools of a process.
 
     `resolve` turns `module:attribute` into the object. `fetch` reads one record where it lies. `settings` are those of
-    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1).
+    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1). `tell` writes a
+    line of the log: what happened, and facts by name.
     """
 
     codec: Codec
@@ -33,6 +35,7 @@ class Kit:
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell = lambda _, **__: None
 
     def settings_of(self, step: str, own: Mapping[str, Any]) -> dict[str, Any]:
         """A handler's settings; see `settled`."""

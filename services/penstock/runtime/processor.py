@@ -8,7 +8,8 @@ from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import RunEvent
 from penstock.errors import Halt, Poison
-from penstock.runtime import events
+from penstock.runtime import events, halts
+from penstock.runtime.alarm import Alarm
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
 from penstock.runtime.lanes import Finished, Lanes, Ticket
@@ -40,11 +41,13 @@ class Processor:
         heart: Heart | None = None,
         interval: float = 0.02,
         forgive_deaths: bool = False,
+        forgive_failures: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
         lanes: Lanes | None = None,
     ) -> None:
         self._heart = heart or Heart(clock)
         self.halted: dict[str, Halt] = {}
+        self._halting: list[tuple[Intake, Halt]] = []
         self._clock = clock
         self._sleep = sleep
         self._interval = interval
@@ -57,6 +60,7 @@ class Processor:
         for intake in self.intakes:
             intake.attach(self)
             intake.forgive = forgive_deaths
+            intake.forgive_failures = forgive_failures
         self.transactions = Transactions(
             cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output,
             partitions=self._log.partitions,
@@ -80,6 +84,8 @@ class Processor:
             except Halt as halt:
                 self._halt(intake, halt)
         news |= self._collect()
+        while self._halting:
+            self._halt(*self._halting.pop())
         now = self._clock()
         if news:
             self._last_news = now
@@ -166,14 +172,19 @@ class Processor:
         finished = self.lanes.finished
         news = bool(finished)
         while finished:
-            self._conclude(finished.popleft())
+            ticket = finished[0].ticket
+            try:
+                self._conclude(finished.popleft())
+            except Halt as halt:  # for the end of the turn: this may be the middle of a poll
+                ticket.owner.halted = halt
+                self._halting.append((ticket.owner, halt))
         return news
 
     def _conclude(self, finished: Finished) -> None:
         ticket = finished.ticket
         intake, record = ticket.owner, ticket.record
         intake.in_flight -= 1
-        if ticket.epoch != intake.epoch_of(record.partition):
+        if ticket.epoch != intake.epoch_of(record.partition) or intake.halted:
             intake.dropped += 1
             return
         now = int(self._clock() * 1000)
@@ -195,8 +206,30 @@ class Processor:
         except Poison as poison:
             done = intake.service.bury(record, around, poison, int(self._clock() * 1000))
             outputs = self._encode(done, intake.service.runs, record.partition)
+        if (alarm := intake.alarm) is not None:
+            if done.failed:
+                self._alarmed(intake, alarm, record, done)
+            elif done.failed is False:
+                alarm.tasks += 1
+                if alarm.row:
+                    self._acquit(intake, alarm)
         self._add(intake, record.partition, done, outputs)
         intake.trackers[record.partition].complete(record.offset)
+
+    def _alarmed(self, intake: Intake, alarm: Alarm, record: Record, done: Done) -> None:
+        """A task failed. Halt where that was one too many: it is not done then, and the next life begins with it."""
+        told = alarm.failed()
+        if not told:
+            return
+        for partition in intake.mark(failing=True):
+            self.transactions.share(intake, partition)
+        raise halts.failures(intake.service.step, told, str(record.address), _reason(done))
+
+    def _acquit(self, intake: Intake, alarm: Alarm) -> None:
+        """A task went well, after some that did not."""
+        alarm.well()
+        for partition in intake.mark(failing=False):
+            self.transactions.share(intake, partition)
 
     def _add(self, intake: Intake, partition: int, done: Done, outputs: list[Output]) -> None:
         share = self.transactions.share(intake, partition)
@@ -256,7 +289,12 @@ class Processor:
             self._sleep(_BUSY if quiet < 1 else 5 * _BUSY)
 
     def _halt(self, intake: Intake, halt: Halt) -> None:
-        """This service stops and says so; the others of the process go on."""
+        """This service stops and says so; the others of the process go on. What it finished before is committed."""
+        if any(tracker.failing for tracker in intake.trackers.values()):
+            for partition, tracker in intake.trackers.items():
+                tracker.deaths = 0  # nobody died
+                self.transactions.share(intake, partition)
+            self._commit()
         intake.halted = halt
         self.halted[intake.service.step] = halt
         self.intakes.remove(intake)
@@ -278,6 +316,14 @@ class Processor:
         self.lanes.close()
         self.transactions.close()
         self._log.close()
+
+
+def _reason(done: Done) -> str:
+    """Why a task is dead, in a few words."""
+    dead = done.event["dead"] if done.event is not None else None
+    if dead is None or not dead["reasons"]:
+        return "no reason was given"
+    return f"{dead['reasons'][0]['code']}: {dead['reasons'][0]['message']}"
 
 
 def _envelope(record: Record) -> Envelope:

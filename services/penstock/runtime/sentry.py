@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 
-from penstock.errors import Halt
+from penstock.runtime import halts
 from penstock.runtime.ports import Consumer, Log
 
 _EVERY = 5.0  # s
@@ -20,8 +20,9 @@ class Sentry:
     reads nothing, and only a new client helps.
     """
 
-    def __init__(self, log: Log, topic: str) -> None:
+    def __init__(self, log: Log, group: str, topic: str) -> None:
         self._log = log
+        self._group = group
         self._topic = topic
         self._looked = 0.0
         self._identity = ""
@@ -56,10 +57,7 @@ class Sentry:
         found = self._identities.result() if self._identities.exception() is None else ""
         self._identities = None
         if found and self._identity and found != self._identity:
-            raise Halt(
-                f"topic {self._topic} was deleted and made again: what was in it is gone, and the group's offsets mean "
-                "nothing any more; look at them, then start this step again"
-            )
+            raise halts.made_again(self._group, self._topic)
         self._identity = found or self._identity
 
     def _listen(self, consumer: Consumer, partitions: Collection[int]) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from penstock.contracts.envelope import Envelope
+from penstock.contracts.limits import Halting
 from penstock.contracts.records import RunEvent
 from penstock.errors import Poison
 from penstock.runtime.ports import Headers, Output, Record
@@ -38,12 +39,14 @@ class Send(NamedTuple):
 class Done(NamedTuple):
     """All that follows from one record (or timer), written in one transaction together with its offset.
 
-    `letter` is a dead letter; the `event` goes out after it and names its address.
+    `letter` is a dead letter; the `event` goes out after it and names its address. `failed` says whether the step could
+    not do its work: too many of these stop it. None where it says neither that it can nor that it cannot.
     """
 
     sends: Sequence[Send] = ()
     event: RunEvent | None = None
     letter: Output | None = None
+    failed: bool | None = False
 
 
 class State(Protocol):
@@ -109,7 +112,7 @@ class Service:
 
     `contracts` are accepted on `source`; anything else goes to `bury`, as does what cannot be decoded or encoded.
     `concurrency` is how many jobs run at once; a `prompt` service answers most records at once, so its polls are large;
-    `prepare` loads what the handler needs, once, before the first record.
+    `prepare` loads what the handler needs, once, before the first record. `halting` is when failed tasks stop it.
     """
 
     pipeline: str
@@ -125,3 +128,4 @@ class Service:
     concurrency: int = 1
     prompt: bool = False
     prepare: Callable[[], None] | None = None
+    halting: Halting | None = None

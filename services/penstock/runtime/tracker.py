@@ -28,7 +28,7 @@ class Tracker:
         self._top = progress.top
         self._read = base - 1
         self.deaths = progress.deaths
-        self._turn = progress.turn
+        self.failing = progress.failing
 
     def __len__(self) -> int:
         return len(self._incomplete)
@@ -65,7 +65,7 @@ class Tracker:
         """What to commit, of one moment: base and metadata fit each other."""
         base = next(iter(self._incomplete), self._top)
         deaths = 0 if base > self.committed.offset else self.deaths
-        progress = Progress(self._top, tuple(self._incomplete), deaths)
+        progress = Progress(self._top, tuple(self._incomplete), deaths, failing=self.failing)
         snapshot = Committed(base, encode(base, progress))
         if snapshot == self.committed:
             snapshot = Committed(base, encode(base, progress._replace(turn=1)))

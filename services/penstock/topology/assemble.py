@@ -96,6 +96,8 @@ class _Room:
             concurrency=step.concurrency,
             acts_for=main,
             ladder=self._ladder(step),
+            halt=step.halt,
+            breaker=step.breaker,
             settings=_settings(step.settings),
         )
 
@@ -110,6 +112,8 @@ class _Room:
             attempts=step.attempts or (BY_RULES if only_rules else BY_CHECKS),
             concurrency=step.concurrency,
             ladder=self._ladder(step),
+            halt=step.halt,
+            breaker=step.breaker,
         )
 
     def _aggregator(self, step: StepDraft) -> Aggregator:
@@ -122,6 +126,7 @@ class _Room:
             writes=self.said.writes[step.name],
             to=_names(step),
             ladder=self._ladder(step),
+            halt=step.halt,
         )
 
     def _effect(self, step: StepDraft) -> Effect:
@@ -131,6 +136,8 @@ class _Room:
             reads=self.said.reads[step.name],
             attempts=step.attempts or BY_SINK,
             concurrency=step.concurrency,
+            halt=step.halt,
+            breaker=step.breaker,
             settings=_settings(step.settings),
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from penstock.topology.plan import Attempts, MergePolicy, Reviews, Tie, Tolerance
+from penstock.topology.plan import Attempts, Breaker, Halting, MergePolicy, Reviews, Tie, Tolerance
 from penstock.topology.report import At, Spot
 
 Kind: TypeAlias = Literal["worker", "validator", "aggregator", "effect", "output"]
+_HALTING = Halting()
 KINDS: tuple[Kind, ...] = ("worker", "validator", "aggregator", "effect", "output")
 
 
@@ -76,6 +77,8 @@ class StepDraft:
     attempts: Attempts | None = None
     cost_usd: float = 0.0
     concurrency: int = 16
+    halt: Halting = _HALTING
+    breaker: Breaker | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     checks: tuple[CheckDraft, ...] = ()
     merge: MergeDraft | None = None

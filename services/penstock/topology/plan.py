@@ -49,6 +49,23 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
+class Halting:
+    """How many failed tasks stop a step: so many in a row, or this share of the last `of`."""
+
+    in_a_row: int = 50
+    share: float = 0.5
+    of: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """How many transient failures in a row keep a step from trying, and for how long."""
+
+    failures: int = 5
+    open_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """What follows when a task of this step is dead, in this order: fallback, missing, review, the end.
 
@@ -76,6 +93,8 @@ class Worker:
     concurrency: int = 16
     acts_for: str | None = None
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["worker"] = "worker"
@@ -108,6 +127,8 @@ class Validator:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
 
     kind: Literal["validator"] = "validator"
 
@@ -160,6 +181,7 @@ class Aggregator:
     writes: str
     to: tuple[str, ...]
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
 
     kind: Literal["aggregator"] = "aggregator"
 
@@ -174,6 +196,8 @@ class Effect:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["effect"] = "effect"

@@ -10,15 +10,16 @@ from penstock.topology import merge_form
 from penstock.topology.document import Node, Table, Word
 from penstock.topology.draft import KINDS, CheckDraft, Kind, StepDraft
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Attempts
+from penstock.topology.plan import Attempts, Breaker, Halting
 from penstock.topology.report import At, Report, Spot
-from penstock.topology.wanted import ATTEMPTS, CHECK, ON_REJECT, STEP
+from penstock.topology.wanted import ATTEMPTS, BREAKER, CHECK, HALT, ON_REJECT, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CONTRACT = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.[A-Z][A-Za-z0-9_]*")
 _HOUR = 3_600_000
+_MANY = 1_000_000
 LONGEST_PAUSE = 10_000  # what waits longer would need the supervisor; it comes later
 
 
@@ -82,6 +83,8 @@ def _worker(bare: StepDraft, fields: Fields) -> StepDraft:
         attempts=_attempts(fields),
         cost_usd=cost.value if cost else 0.0,
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
         settings=fields.settings("settings"),
     )
 
@@ -98,6 +101,8 @@ def _validator(bare: StepDraft, fields: Fields) -> StepDraft:
         review=on_reject.flag("review") if on_reject else None,
         attempts=_attempts(fields),
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
     )
 
 
@@ -110,6 +115,7 @@ def _aggregator(bare: StepDraft, fields: Fields) -> StepDraft:
         fallback=merge.judge if merge else None,
         wait_ms=fields.duration("wait", 1, 7 * 24 * _HOUR),
         writes=contract(fields, "writes", required=True),
+        halt=_halt(fields),
         review=fields.flag("review"),
     )
 
@@ -121,6 +127,8 @@ def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
         settings=fields.settings("settings"),
         attempts=_attempts(fields),
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
     )
 
 
@@ -162,6 +170,30 @@ def _pause(part: Fields, node: Node) -> int | None:
 def _concurrency(fields: Fields) -> int:
     given = fields.count("concurrency", 1, 10_000)
     return given.value if given else 16
+
+
+def _halt(fields: Fields) -> Halting:
+    part = fields.table_at("halt", HALT)
+    if part is None:
+        return Halting()
+    default = Halting()
+    row, share, of = part.count("in_a_row", 1, _MANY), part.number("share", 0.01, 1), part.count("of", 1, _MANY)
+    return Halting(
+        in_a_row=row.value if row else default.in_a_row,
+        share=default.share if share is None else share,
+        of=of.value if of else default.of,
+    )
+
+
+def _breaker(fields: Fields) -> Breaker | None:
+    part = fields.table_at("breaker", BREAKER)
+    if part is None:
+        return None
+    default = Breaker()
+    failures, span = part.count("failures", 1, _MANY), part.duration("open", 1, _HOUR)
+    return Breaker(
+        failures=failures.value if failures else default.failures, open_ms=span.value if span else default.open_ms
+    )
 
 
 def _no_reruns(on_reject: Fields) -> None:

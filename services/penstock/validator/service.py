@@ -15,6 +15,7 @@ from penstock.contracts.topics import Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Tried, Tries, at_once
 from penstock.runtime.forward import forward
+from penstock.runtime.guard import guard
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
@@ -41,8 +42,9 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=post.answer,
         bury=post.bury,
         concurrency=gate.concurrency,
-        prompt=post.checks.inline,
+        prompt=post.inline,
         prepare=post.checks.prepare,
+        halting=gate.halt,
     )
 
 
@@ -67,7 +69,8 @@ class _Post:
         self._gate = gate
         self._kit = kit
         self._routes = routes_of(plan, gate.name)
-        self._tries = Tries(gate.name, gate.attempts, kit)
+        self._tries = Tries(gate.name, gate.attempts, kit, guard(gate.name, gate.breaker, kit))
+        self.inline = self.checks.inline and gate.breaker is None
         self._letters = DeadLetters(plan.pipeline, gate.name, topics.dead(gate.name), plan.digest)
         self._quick = kit.metrics.attempts(gate.name, "ok")
 
@@ -78,7 +81,7 @@ class _Post:
             command: Command = message.value  # type: ignore[assignment]  # decoded under that very contract
             return Call(lambda: self._decided(message.record, around, command))
         case = _Case(message.record, around, message.record.value or b"", message.value)
-        if self.checks.inline and around.deadline > view.now:
+        if self.inline and around.deadline > view.now:
             return self._at_once(case, view.now)
         return Call(lambda: self._ask(case, self._context(around)))
 
@@ -122,7 +125,7 @@ class _Post:
         self._kit.metrics.dead(self._gate.name, outcome.failed[0].code)
         return self._letters.dead(
             case.record, case.around, outcome.failed, now, effort=outcome.effort, origin=case.around.address,
-            outcome=outcome.code, value=case.payload,
+            outcome=outcome.code, value=case.payload, failed=outcome.failure,
         )  # fmt: skip
 
     def _attempt(self, value: dict[str, Any]) -> Callable[[Context, float], Awaitable[list[Finding]]]:

@@ -16,6 +16,7 @@ from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tried, Tries, at_once
 from penstock.runtime.forward import forward
+from penstock.runtime.guard import guard
 from penstock.runtime.handlers import Handler, payload_of
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters, suggested
@@ -44,8 +45,9 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=bench.answer,
         bury=bench.bury,
         concurrency=worker.concurrency,
-        prompt=handler.inline,
+        prompt=handler.inline and worker.breaker is None,
         prepare=handler.prepare,
+        halting=worker.halt,
     )
 
 
@@ -74,7 +76,8 @@ class _Bench:
         self._kit = kit
         self._routes = routes_of(plan, worker.name)
         self._budget = worker.cost_usd
-        self._tries = Tries(worker.name, worker.attempts, kit)
+        self._tries = Tries(worker.name, worker.attempts, kit, guard(worker.name, worker.breaker, kit))
+        self._inline = handler.inline and worker.breaker is None
         self._letters = DeadLetters(plan.pipeline, worker.name, topics.dead(worker.name), plan.digest, handler.version)
         self._quick = kit.metrics.attempts(worker.name, "ok")
 
@@ -88,7 +91,7 @@ class _Bench:
             return Call(lambda: self._fetched(message.record, around, task, ctx))
         where = str(message.record.address)
         job = _Job(message.record, around, where, where, task.value, ctx)
-        if self._handler.inline and around.deadline > view.now:
+        if self._inline and around.deadline > view.now:
             return self._at_once(job, view.now)
         return Call(lambda: self._work(job))
 
@@ -104,6 +107,8 @@ class _Bench:
         if tried.error is not None or not isinstance(tried.answer, _PLAIN):
             return Call(lambda: self._work(job, tried))
         self._quick.count += 1
+        if job.ctx.spent_usd:
+            self._kit.metrics.spent(self._worker.name, job.ctx.spending)
         return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
 
     async def _fetched(self, record: Record, around: Envelope, task: Fetch, ctx: Context) -> Done:
@@ -151,5 +156,5 @@ class _Bench:
             value = self._kit.codec.encode(MERGE_CONFLICT, job.value)
         return self._letters.dead(
             job.record, job.around, said, now, effort=outcome.effort, origin=job.origin,
-            outcome=outcome.code or "failed", value=value, suggestion=suggestion,
+            outcome=outcome.code or "failed", value=value, suggestion=suggestion, failed=outcome.failure,
         )  # fmt: skip
