@@ -47,6 +47,7 @@ REASONS: Final = {
     "input_gone": "what a fallback should read was taken by retention",
     "invalid_input": "the handler's model refuses what the contract allows",
     "invalid_output": "a handler's answer does not fit the contract, or an output's key is empty",
+    "killed_the_process": "the process ended while it worked on nothing but this record",
     "no_suggestion": "a warning: a suggestion does not fit its contract, or is too large to travel",
     "not_a_number": "a branch brought something that has no mean",
     "not_awaited": "a join concluded without this branch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from penstock.errors import Halt
 
+TOPIC_GONE = frozenset({"E352", "E354"})  # where no place on the topic means anything any more
 _APPLY = "`penstock apply FILE` creates it"
 
 

@@ -204,6 +204,13 @@ class Host:
             yield "penstock_step_in_flight", "Records whose handlers run or wait for one.", step, intake.in_flight
             yield "penstock_stale_results_total", "Results dropped because the partition moved.", step, intake.dropped
             yield "penstock_partitions_owned", "Partitions this process reads.", step, len(intake.trackers)
+            suspects = len(intake.quarantine)
+            yield (
+                "penstock_partitions_quarantined",
+                "Partitions read one by one: the process died there.",
+                step,
+                suspects,
+            )
         for step in processor.halted:
             yield "penstock_step_halted", "1 when the step stopped and waits for somebody.", step, 1
         done = processor.transactions

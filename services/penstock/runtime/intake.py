@@ -11,11 +11,12 @@ from penstock.errors import Fatal, Fenced, Halt, Retriable
 from penstock.runtime import halts
 from penstock.runtime.alarm import Alarm
 from penstock.runtime.codec import Codec
-from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Output, Record
+from penstock.runtime.offsets import NOBODY
+from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Record
 from penstock.runtime.sentry import Sentry
 from penstock.runtime.service import Keeps, Service, View
-from penstock.runtime.state import Store
-from penstock.runtime.tracker import DEADLY, Tracker
+from penstock.runtime.state import STATELESS, Store
+from penstock.runtime.tracker import HOPELESS, Tracker
 
 MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's metadata at any span
 MOST_SPAN = 100_000
@@ -51,6 +52,7 @@ class Intake:
         self.in_flight = 0
         self.consumed = 0
         self.dropped = 0
+        self.quarantine: dict[int, Future[Mapping[int, int]]] = {}
         self.forgive = False
         self.forgive_failures = False
         self.alarm = None if service.halting is None else Alarm(service.halting)
@@ -106,6 +108,34 @@ class Intake:
                 records.append(record)
         self.consumed += len(records)
         return records
+
+    def hold(self, timeout: float) -> None:
+        """Poll, to serve the group and to have what comes next, and open nothing."""
+        hungry = any(not self._backlog.get(partition) for partition in self.quarantine)
+        for record in self._poll(timeout if hungry else 0, _FEW if hungry else 0):
+            if record.partition in self.trackers:
+                self._backlog.setdefault(record.partition, deque()).append(record)
+                self._waiting += 1
+
+    def next_suspect(self) -> Record | None:
+        """The next record that has to go alone, with nothing else in hand; None when it is not there yet, or none is.
+
+        Whatever came after the partition was assigned cannot have been in hand before.
+        """
+        for partition in list(self.quarantine):
+            if partition in self._fresh:
+                continue
+            tracker, queue = self.trackers[partition], self._backlog.get(partition, ())
+            while queue and tracker.suspects:
+                record = queue.popleft()
+                self._waiting -= 1
+                if tracker.admit(record.offset):
+                    self.consumed += 1
+                    return record
+            if not tracker.suspects or self._none_left(partition):
+                tracker.suspects = 0
+                del self.quarantine[partition]
+        return None
 
     def pace(self, count: int, seconds: float) -> None:
         """Opening `count` records took so long: the next polls bring what is opened in a tenth of a second."""
@@ -215,10 +245,10 @@ class Intake:
         if self._owner is not None:
             self._owner.beat()
 
-    def _poll(self, timeout: float) -> list[Record]:
+    def _poll(self, timeout: float, least: int = 0) -> list[Record]:
         """Ask for as much as there is room for behind what waits already; now and then for one, to serve the group."""
         ready = self._ready() if self._waiting else 0
-        wanted = min(self._room() - ready, self._batch) if self._waiting < self._batch else 0
+        wanted = max(least, min(self._room() - ready, self._batch) if self._waiting < self._batch else 0)
         now = self._clock()
         if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
             return []
@@ -226,10 +256,12 @@ class Intake:
         if self._stale or self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
             self._renew()
         try:
-            arrived = self.consumer.poll(max(1, wanted), 0 if ready else timeout)
+            arrived = self.consumer.poll(max(1, wanted), timeout if least or not ready else 0)
         except Fenced as error:
             self.rejoin(error)
             return []
+        except Halt as halt:
+            raise self._sentry.cause(halt) from halt
         self._sentry.heard(max(1, wanted), len(arrived))
         return arrived
 
@@ -261,6 +293,16 @@ class Intake:
                     records.append(record)
         return records
 
+    def _none_left(self, partition: int) -> bool:
+        """Whether everything was read that lay there when the quarantine began."""
+        asked = self.quarantine[partition]
+        if not asked.done():
+            return False
+        if asked.exception() is not None:
+            self.quarantine[partition] = self._log.stable_ends(self.service.source, [partition])
+            return False
+        return self._read_up_to(partition, asked.result()[partition])
+
     def _read_up_to(self, partition: int, end: int) -> bool:
         return not self._backlog.get(partition) and self.consumer.reached(partition) >= end
 
@@ -269,6 +311,7 @@ class Intake:
         self._epochs[partition] = self.epoch_of(partition) + 1
         self._waiting -= len(self._backlog.pop(partition, ()))
         self._samples.pop(partition, None)
+        self.quarantine.pop(partition, None)
         self._fresh.discard(partition)
 
     def _adopt(self, partition: int, place: Committed) -> None:
@@ -278,13 +321,14 @@ class Intake:
         left, found = self._left.pop(partition, (None, 0))
         if place == left:
             tracker.deaths = min(tracker.deaths, found)
+            tracker.convict = NOBODY
         if self.forgive:
-            tracker.deaths = 0
+            tracker.forgive()
         if self.forgive_failures or self.alarm is None:
             tracker.failing = False
         elif tracker.failing:
             self.alarm.prove()
-        self._check_deaths(tracker, partition)
+        self._suspect(tracker, partition)
         self._restore(partition)
         self._found_deaths[partition] = tracker.deaths
         self.trackers[partition] = tracker
@@ -296,16 +340,20 @@ class Intake:
         known = self.trackers or any(place.offset >= 0 for place in committed.values())
         return halts.more_partitions(group, topic, partition) if known else halts.no_offset(group, topic, partition)
 
-    def _check_deaths(self, tracker: Tracker, partition: int) -> None:
-        if tracker.deaths >= DEADLY:
+    def _suspect(self, tracker: Tracker, partition: int) -> None:
+        """After too many deaths here, whatever may have been in hand goes alone; Halt where that did not help."""
+        if tracker.deaths >= HOPELESS:
             place = tracker.committed.offset
             raise halts.deaths(self.service.step, self.service.source, partition, place, tracker.deaths)
+        tracker.quarantine(_BATCH if self.service.prompt else 4 * self.service.concurrency)
+        if tracker.suspects:
+            self.quarantine[partition] = self._log.stable_ends(self.service.source, [partition])
 
     def _restore(self, partition: int) -> None:
         """Read the changelog up to its end; `committed()` has waited for the predecessor's transaction."""
         keeps = self.service.keeps
         if keeps is None:
-            self.stores[partition] = _STATELESS
+            self.stores[partition] = STATELESS
             return
         self.stores[partition] = self._patiently(lambda: self._read_state(keeps, partition))
 
@@ -335,31 +383,3 @@ class Intake:
                 return ask()
             except Retriable:
                 self.waiting()
-
-
-class _Nothing(Store):
-    """The state of a service that keeps none."""
-
-    def __init__(self) -> None:
-        """Keep nothing."""
-
-    def __len__(self) -> int:
-        return 0
-
-    def put(self, key: str, value: object) -> None:  # noqa: ARG002 - the signature of what it stands for
-        """Refuse: the service did not declare any state."""
-        raise TypeError(f"a service without `keeps` tried to keep {key}")
-
-    def get(self, key: str) -> None:
-        """Nothing."""
-        del key
-
-    def flush(self) -> list[Output]:
-        """Nothing."""
-        return []
-
-    def next_due(self) -> None:
-        """Never."""
-
-
-_STATELESS = _Nothing()

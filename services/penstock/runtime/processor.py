@@ -78,9 +78,10 @@ class Processor:
         """One look at everything; whether there was anything to do."""
         self.beat()
         news = False
+        suspicious = next((intake for intake in self.intakes if intake.quarantine), None)
         for intake in list(self.intakes):
             try:
-                news |= self._advance(intake)
+                news |= self._advance(intake) if suspicious is None else self._isolate(intake, suspicious)
             except Halt as halt:
                 self._halt(intake, halt)
         news |= self._collect()
@@ -114,7 +115,7 @@ class Processor:
             self._collect()
             self._sleep(_BUSY)
         for partition, tracker in trackers.items():
-            tracker.deaths = 0  # nobody died
+            tracker.acquit()
             self.transactions.share(intake, partition)
         self._commit()
 
@@ -135,6 +136,44 @@ class Processor:
             intake.in_flight += len(tickets)
             self.lanes.submit(tickets, intake.service.concurrency)
         return self._fire(intake, now) or bool(records)
+
+    def _isolate(self, intake: Intake, suspicious: Intake) -> bool:
+        """One record of a quarantine, marked before it is dispatched, and nothing else of the whole process meanwhile.
+
+        What was marked when the process died is a dead letter. No timer fires: its doing would be taken for a record's.
+        """
+        self._count_deaths(intake)
+        intake.hold(_IDLE if len(self.intakes) == 1 and not intake.in_flight else 0)
+        if intake is not suspicious or any(other.in_flight for other in self.intakes):
+            return False
+        record = intake.next_suspect()
+        if record is None:
+            return False
+        tracker, epoch = intake.trackers[record.partition], intake.epoch_of(record.partition)
+        tracker.alone(record.offset)
+        self.transactions.share(intake, record.partition)
+        self._commit()
+        if epoch != intake.epoch_of(record.partition):
+            return True
+        now = int(self._clock() * 1000)
+        if record.offset == tracker.convict:
+            self._convict(intake, record, now)
+            return True
+        tickets: list[Ticket] = []
+        self._open(intake, record, now, tickets)
+        intake.in_flight += len(tickets)
+        if tickets:
+            self.lanes.submit(tickets, intake.service.concurrency)
+        return True
+
+    def _convict(self, intake: Intake, record: Record, now: int) -> None:
+        """Bury a record without a look at its value, which may be what kills."""
+        try:
+            around = _envelope(record) if intake.service.enveloped else None
+        except Poison:
+            around = None
+        poison = Poison("killed_the_process", "the process ended while it worked on nothing but this record")
+        self._finish(intake, record, around, intake.service.bury(record, around, poison, now))
 
     def _count_deaths(self, intake: Intake) -> None:
         """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
@@ -290,9 +329,10 @@ class Processor:
 
     def _halt(self, intake: Intake, halt: Halt) -> None:
         """This service stops and says so; the others of the process go on. What it finished before is committed."""
-        if any(tracker.failing for tracker in intake.trackers.values()):
+        there = halt.code not in halts.TOPIC_GONE
+        if there and any(tracker.failing or tracker.suspects for tracker in intake.trackers.values()):
             for partition, tracker in intake.trackers.items():
-                tracker.deaths = 0  # nobody died
+                tracker.acquit()
                 self.transactions.share(intake, partition)
             self._commit()
         intake.halted = halt

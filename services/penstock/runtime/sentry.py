@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 
+from penstock.errors import Halt
 from penstock.runtime import halts
 from penstock.runtime.ports import Consumer, Log
 
 _EVERY = 5.0  # s
+_ASK = 10.0  # s to wait for an answer where something is wrong already
 _LOOKS = 4  # in a row at which committed records lay there, a poll came back hungry and the place did not move
 
 
@@ -50,6 +52,16 @@ class Sentry:
             self._identities = self._log.identity(self._topic)
             self._ends = self._log.stable_ends(self._topic, sorted(partitions)) if partitions else None
         return found
+
+    def cause(self, halt: Halt) -> Halt:
+        """What lies behind a halt over the topic or its offsets: another topic of the same name explains them all."""
+        if not self._identity:
+            return halt
+        try:
+            found = self._log.identity(self._topic).result(_ASK)
+        except Exception:  # noqa: BLE001 - whatever the client says, there is a reason to halt already
+            return halt
+        return halts.made_again(self._group, self._topic) if found not in {"", self._identity} else halt
 
     def _compare(self) -> None:
         if self._identities is None or not self._identities.done():

@@ -117,3 +117,31 @@ class Store:
         else:
             self._dues[key] = due
             heapq.heappush(self._timers, (due, key))
+
+
+class _Nothing(Store):
+    """The state of a service that keeps none."""
+
+    def __init__(self) -> None:
+        """Keep nothing."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def put(self, key: str, value: object) -> None:  # noqa: ARG002 - the signature of what it stands for
+        """Refuse: the service did not declare any state."""
+        raise TypeError(f"a service without `keeps` tried to keep {key}")
+
+    def get(self, key: str) -> None:
+        """Nothing."""
+        del key
+
+    def flush(self) -> list[Output]:
+        """Nothing."""
+        return []
+
+    def next_due(self) -> None:
+        """Never."""
+
+
+STATELESS = _Nothing()
