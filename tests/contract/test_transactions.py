@@ -144,8 +144,8 @@ def test_a_client_that_hears_nothing_is_replaced(stage: Stage) -> None:
     assert stage.owed() == NOTHING_OWED
 
 
-def test_three_deaths_halt(stage: Stage) -> None:
-    """A life that ends with a record in hand is counted, done neighbours are no progress; a fourth one is refused."""
+def test_the_record_that_kills_is_found(stage: Stage) -> None:
+    """Three lives end with it in hand, done neighbours are no progress; the fourth has it alone, a fifth buries it."""
     stage.held.add(0)
     stage.feed(range(6), partition=0)
     for life in range(3):
@@ -154,14 +154,23 @@ def test_three_deaths_halt(stage: Stage) -> None:
         stage.quiet(0.1, processor)
         die(processor)
         stage.begun.clear()
-    refusing = stage.processor(stage.calls(), slot="last")
-    stage.drive(lambda: bool(refusing.halted), refusing)
-    refusing.run(ended)
+    fourth = stage.processor(stage.calls(), slot="3")
+    stage.drive(lambda: 0 in stage.begun, fourth)
+    stage.feed(range(10, 20), partition=0)
+    stage.feed(range(20, 30), partition=1)
+    stage.quiet(0.3, fourth)
+    alone = dict(stage.begun)
+    die(fourth)
+    stage.begun.clear()
+    fifth = stage.processor(stage.calls(), slot="4")
+    stage.drive(lambda: stage.answered() >= 25, fifth)
+    fifth.run(ended)
 
-    why = str(refusing.halted["step"])
-    assert f"died 3 times in a row on {stage.topic('in')}[0]" in why
-    assert not stage.begun
-    assert stage.answered() == 5
+    (lost,), doubled = stage.owed()
+    assert alone == {0: 1}
+    assert stage.begun[0] == 0
+    assert (lost, doubled) == (f"{stage.topic('in')}[0]@0", [])
+    assert [letter.key for letter in stage.world.records(stage.topic("dlq"))] == [b"k0"]
 
 
 def test_a_new_client_is_no_death(stage: Stage) -> None:

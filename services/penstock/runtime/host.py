@@ -20,14 +20,13 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Cluster
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Service
-from penstock.runtime.watchdog import Heart, watch
+from penstock.runtime.watchdog import PATIENCE, Heart, watch
 
 _TICK = 0.2
 _SWITCH = 0.001  # s; after each of its calls the client waits so long for the interpreter while handlers are busy
 _LOOK = 1.0  # s between looks at what is lacking
 _SAY_AGAIN = 30.0  # s after which the same want is told again
 _FAREWELL = 5.0  # s that committing and leaving may take when the drain is over
-_STALE = 60.0  # s without a heartbeat after which /livez fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ class Host:
 
     def _live(self) -> Mapping[str, str]:
         age = self._heart.age() if self._prepared else 0.0
-        return {"loop": f"has not moved for {age:.0f} s" if age > _STALE else ""}
+        return {"loop": f"has not moved for {age:.0f} s" if age > PATIENCE else ""}
 
     def _ready(self) -> Mapping[str, str]:
         processor = self._processor
