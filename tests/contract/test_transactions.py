@@ -8,8 +8,11 @@ from contract.mishaps import Fate, Mishaps, answer_lost, fenced, refused, reques
 from contract.stage import NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY
 from penstock.errors import Fatal
+from penstock.runtime.offsets import Progress, encode
+from penstock.runtime.ports import Committed
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Answer, Done, Keeps, Message, Send, Service, View
+from penstock.runtime.tracker import DEADLY
 
 
 @pytest.fixture
@@ -187,6 +190,24 @@ def test_a_new_client_is_no_death(stage: Stage) -> None:
 
     assert not processor.halted
     assert stage.owed() == NOTHING_OWED
+
+
+def test_a_new_client_convicts_nobody(stage: Stage) -> None:
+    """The same while a record is out alone: this life goes on, and it is dispatched again."""
+    stage.place("step", {0: Committed(0, encode(0, Progress(0, deaths=DEADLY)))})
+    stage.held.add(0)
+    stage.feed(range(6), partition=0)
+    processor = stage.processor(stage.calls())
+    stage.drive(lambda: stage.begun[0] == 1, processor)
+    processor.intakes[0]._renew()
+    stage.quiet(0.3, processor)
+    stage.held.clear()
+    stage.drive(lambda: stage.answered() >= 6, processor)
+    processor.run(ended)
+
+    assert stage.begun[0] == 2
+    assert stage.owed() == NOTHING_OWED
+    assert stage.world.records(stage.topic("dlq")) == []
 
 
 def die(processor: Processor) -> None:

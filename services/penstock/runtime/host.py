@@ -144,6 +144,7 @@ class Host:
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
                 sleep=time.sleep, heart=self._heart, interval=hosting.interval, forgive_deaths=hosting.forgive_deaths,
                 forgive_failures=hosting.forgive_failures, on_halt=self._halted,
+                tell=self._log.warning,
             )  # fmt: skip
             self._log.info("running", steps=[service.step for service in self._services])
             self._processor.run(self._stop.is_set, hosting.drain)

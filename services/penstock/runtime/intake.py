@@ -14,8 +14,8 @@ from penstock.runtime.codec import Codec
 from penstock.runtime.offsets import NOBODY
 from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Record
 from penstock.runtime.sentry import Sentry
-from penstock.runtime.service import Keeps, Service, View
-from penstock.runtime.state import STATELESS, Store
+from penstock.runtime.service import Service, View
+from penstock.runtime.state import STATELESS, Store, restored
 from penstock.runtime.tracker import HOPELESS, Tracker
 
 MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's metadata at any span
@@ -25,7 +25,6 @@ _FEW = 50
 _TURN = 0.1  # s that opening what one poll brought may take
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
-_BEAT_EVERY = 10_000  # records of a changelog
 T = TypeVar("T")
 
 
@@ -52,6 +51,7 @@ class Intake:
         self.in_flight = 0
         self.consumed = 0
         self.dropped = 0
+        self._alone: dict[int, int] = {}
         self.quarantine: dict[int, Future[Mapping[int, int]]] = {}
         self.forgive = False
         self.forgive_failures = False
@@ -109,33 +109,47 @@ class Intake:
         self.consumed += len(records)
         return records
 
-    def hold(self, timeout: float) -> None:
-        """Poll, to serve the group and to have what comes next, and open nothing."""
+    def hold(self, timeout: float) -> bool:
+        """Poll, to serve the group and to have what comes next, and open nothing; whether anything came."""
         hungry = any(not self._backlog.get(partition) for partition in self.quarantine)
-        for record in self._poll(timeout if hungry else 0, _FEW if hungry else 0):
+        arrived = self._poll(timeout if hungry else 0, _FEW if hungry else 0)
+        for record in arrived:
             if record.partition in self.trackers:
                 self._backlog.setdefault(record.partition, deque()).append(record)
                 self._waiting += 1
+        return bool(arrived)
+
+    def freed(self, now: int) -> list[int]:
+        """Partitions whose quarantine is over; called with nothing in hand.
+
+        Whatever was in hand when the process died has been out alone, and whatever came since cannot have been. So
+        nobody died of this partition, unless it has a timer that is due: those go off again only now.
+        """
+        over = [p for p in self.quarantine if p not in self._fresh and self._over(p)]
+        for partition in over:
+            tracker, due = self.trackers[partition], self.stores[partition].next_due()
+            tracker.suspects = 0
+            del self.quarantine[partition]
+            if due is None or due > now:
+                tracker.acquit()
+        return over
 
     def next_suspect(self) -> Record | None:
-        """The next record that has to go alone, with nothing else in hand; None when it is not there yet, or none is.
-
-        Whatever came after the partition was assigned cannot have been in hand before.
-        """
-        for partition in list(self.quarantine):
-            if partition in self._fresh:
-                continue
-            tracker, queue = self.trackers[partition], self._backlog.get(partition, ())
-            while queue and tracker.suspects:
+        """The next record that has to go alone; None when it is not there yet, or none is."""
+        for partition in self.quarantine:
+            queue = self._backlog.get(partition, ())
+            while queue and partition not in self._fresh:
                 record = queue.popleft()
                 self._waiting -= 1
-                if tracker.admit(record.offset):
+                if self.trackers[partition].admit(record.offset):
                     self.consumed += 1
                     return record
-            if not tracker.suspects or self._none_left(partition):
-                tracker.suspects = 0
-                del self.quarantine[partition]
         return None
+
+    def alone(self, record: Record) -> None:
+        """A suspect is about to be dispatched: say so in the next commit."""
+        self.trackers[record.partition].alone(record.offset)
+        self._alone[record.partition] = record.offset
 
     def pace(self, count: int, seconds: float) -> None:
         """Opening `count` records took so long: the next polls bring what is opened in a tenth of a second."""
@@ -261,7 +275,9 @@ class Intake:
             self.rejoin(error)
             return []
         except Halt as halt:
-            raise self._sentry.cause(halt) from halt
+            if (cause := self._sentry.cause()) is not None:
+                raise cause from halt
+            raise
         self._sentry.heard(max(1, wanted), len(arrived))
         return arrived
 
@@ -293,8 +309,10 @@ class Intake:
                     records.append(record)
         return records
 
-    def _none_left(self, partition: int) -> bool:
-        """Whether everything was read that lay there when the quarantine began."""
+    def _over(self, partition: int) -> bool:
+        """Whether a quarantine has had all its records, or all that lay there when it began."""
+        if not self.trackers[partition].suspects:
+            return True
         asked = self.quarantine[partition]
         if not asked.done():
             return False
@@ -321,6 +339,7 @@ class Intake:
         left, found = self._left.pop(partition, (None, 0))
         if place == left:
             tracker.deaths = min(tracker.deaths, found)
+        if place == left or tracker.convict == self._alone.pop(partition, None):
             tracker.convict = NOBODY
         if self.forgive:
             tracker.forgive()
@@ -355,15 +374,9 @@ class Intake:
         if keeps is None:
             self.stores[partition] = STATELESS
             return
-        self.stores[partition] = self._patiently(lambda: self._read_state(keeps, partition))
-
-    def _read_state(self, keeps: Keeps, partition: int) -> Store:
-        store = Store(keeps, self._codec, partition)
-        for count, record in enumerate(self._log.read(keeps.topic, partition)):
-            store.restore(record)
-            if self._owner is not None and count % _BEAT_EVERY == 0:
-                self._owner.beat()
-        return store
+        self.stores[partition] = self._patiently(
+            lambda: restored(keeps, self._codec, partition, self._log.read(keeps.topic, partition), self.waiting)
+        )
 
     def _renew(self) -> None:
         """Leave with the share uncommitted, and come back as a new member."""

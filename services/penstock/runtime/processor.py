@@ -12,9 +12,11 @@ from penstock.runtime import events, halts
 from penstock.runtime.alarm import Alarm
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
+from penstock.runtime.kit import Kit, Tell
 from penstock.runtime.lanes import Finished, Lanes, Ticket
+from penstock.runtime.offsets import NOBODY
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
-from penstock.runtime.service import SAME, Done, Message, Send, Service, View
+from penstock.runtime.service import SAME, Done, Message, Send, Service, View, envelope_of
 from penstock.runtime.transactions import Transactions
 from penstock.runtime.watchdog import Heart
 
@@ -43,6 +45,7 @@ class Processor:
         forgive_deaths: bool = False,
         forgive_failures: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
+        tell: Tell = Kit.tell,
         lanes: Lanes | None = None,
     ) -> None:
         self._heart = heart or Heart(clock)
@@ -54,6 +57,8 @@ class Processor:
         self._codec = codec
         self._encode_event = events.writer(codec)
         self._on_halt = on_halt
+        self._tell = tell
+        self._explained = False
         self._log: Log = cluster.log()
         self.lanes = lanes or Lanes()
         self.intakes = [Intake(service, cluster, self._log, codec, clock) for service in services]
@@ -143,14 +148,17 @@ class Processor:
         What was marked when the process died is a dead letter. No timer fires: its doing would be taken for a record's.
         """
         self._count_deaths(intake)
-        intake.hold(_IDLE if len(self.intakes) == 1 and not intake.in_flight else 0)
-        if intake is not suspicious or any(other.in_flight for other in self.intakes):
-            return False
-        record = intake.next_suspect()
+        news = intake.hold(_IDLE if len(self.intakes) == 1 and not intake.in_flight else 0)
+        if any(other.in_flight for other in self.intakes):
+            return news
+        for partition in intake.freed(int(self._clock() * 1000)):
+            self.transactions.share(intake, partition)
+            news = True
+        record = intake.next_suspect() if intake is suspicious else None
         if record is None:
-            return False
+            return news
         tracker, epoch = intake.trackers[record.partition], intake.epoch_of(record.partition)
-        tracker.alone(record.offset)
+        intake.alone(record)
         self.transactions.share(intake, record.partition)
         self._commit()
         if epoch != intake.epoch_of(record.partition):
@@ -169,26 +177,45 @@ class Processor:
     def _convict(self, intake: Intake, record: Record, now: int) -> None:
         """Bury a record without a look at its value, which may be what kills."""
         try:
-            around = _envelope(record) if intake.service.enveloped else None
+            around = envelope_of(record) if intake.service.enveloped else None
         except Poison:
             around = None
+        self._tell("killed the process", step=intake.service.step, record=str(record.address))
         poison = Poison("killed_the_process", "the process ended while it worked on nothing but this record")
         self._finish(intake, record, around, intake.service.bury(record, around, poison, now))
 
     def _count_deaths(self, intake: Intake) -> None:
-        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
-        if fresh := intake.fresh():
-            for partition in fresh:
-                intake.trackers[partition].deaths += 1
+        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share.
+
+        A death that has its culprit is nobody else's.
+        """
+        fresh = intake.fresh()
+        if not fresh:
+            return
+        if not self._explained and any(intake.trackers[partition].convict != NOBODY for partition in fresh):
+            self._explained = True
+            self._take_back_deaths()
+        for partition in fresh:
+            tracker = intake.trackers[partition]
+            tracker.deaths = max(tracker.deaths, 1) if self._explained else tracker.deaths + 1
+            if tracker.suspects:
+                self._tell("quarantine", step=intake.service.step, partition=partition, records=tracker.suspects)
+            self.transactions.share(intake, partition)
+        self._commit()
+
+    def _take_back_deaths(self) -> None:
+        """From partitions that came before the one with the culprit."""
+        for intake in self.intakes:
+            for partition in intake.trackers.keys() - intake.fresh():
+                intake.trackers[partition].deaths = max(intake.trackers[partition].deaths - 1, 1)
                 self.transactions.share(intake, partition)
-            self._commit()
 
     def _open(self, intake: Intake, record: Record, now: int, tickets: list[Ticket]) -> None:
         service = intake.service
         around: Envelope | None = None
         try:
             if service.enveloped:
-                around = _envelope(record)
+                around = envelope_of(record)
             contract, value = self._codec.decode(record.value)
             if contract not in service.contracts:
                 raise Poison("wrong_contract", f"{contract} is not what {service.step} takes")
@@ -262,7 +289,7 @@ class Processor:
             return
         for partition in intake.mark(failing=True):
             self.transactions.share(intake, partition)
-        raise halts.failures(intake.service.step, told, str(record.address), _reason(done))
+        raise halts.failures(intake.service.step, told, str(record.address), done.why)
 
     def _acquit(self, intake: Intake, alarm: Alarm) -> None:
         """A task went well, after some that did not."""
@@ -329,6 +356,8 @@ class Processor:
 
     def _halt(self, intake: Intake, halt: Halt) -> None:
         """This service stops and says so; the others of the process go on. What it finished before is committed."""
+        if intake not in self.intakes:
+            return  # it gave two reasons in one turn
         there = halt.code not in halts.TOPIC_GONE
         if there and any(tracker.failing or tracker.suspects for tracker in intake.trackers.values()):
             for partition, tracker in intake.trackers.items():
@@ -356,18 +385,3 @@ class Processor:
         self.lanes.close()
         self.transactions.close()
         self._log.close()
-
-
-def _reason(done: Done) -> str:
-    """Why a task is dead, in a few words."""
-    dead = done.event["dead"] if done.event is not None else None
-    if dead is None or not dead["reasons"]:
-        return "no reason was given"
-    return f"{dead['reasons'][0]['code']}: {dead['reasons'][0]['message']}"
-
-
-def _envelope(record: Record) -> Envelope:
-    found = [value for name, value in record.headers if name == envelope.HEADER]
-    if len(found) != 1 or not isinstance(found[0], bytes):
-        raise Poison("bad_envelope", f"{len(found)} headers named {envelope.HEADER}, expected one")
-    return envelope.parse(found[0])

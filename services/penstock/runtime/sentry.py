@@ -53,15 +53,15 @@ class Sentry:
             self._ends = self._log.stable_ends(self._topic, sorted(partitions)) if partitions else None
         return found
 
-    def cause(self, halt: Halt) -> Halt:
+    def cause(self) -> Halt | None:
         """What lies behind a halt over the topic or its offsets: another topic of the same name explains them all."""
         if not self._identity:
-            return halt
+            return None
         try:
             found = self._log.identity(self._topic).result(_ASK)
         except Exception:  # noqa: BLE001 - whatever the client says, there is a reason to halt already
-            return halt
-        return halts.made_again(self._group, self._topic) if found not in {"", self._identity} else halt
+            return None
+        return halts.made_again(self._group, self._topic) if found not in {"", self._identity} else None
 
     def _compare(self) -> None:
         if self._identities is None or not self._identities.done():

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.limits import Halting
 from penstock.contracts.records import RunEvent
@@ -47,6 +48,14 @@ class Done(NamedTuple):
     event: RunEvent | None = None
     letter: Output | None = None
     failed: bool | None = False
+
+    @property
+    def why(self) -> str:
+        """Why a task is dead, in a few words."""
+        dead = self.event["dead"] if self.event is not None else None
+        if dead is None or not dead["reasons"]:
+            return "no reason was given"
+        return f"{dead['reasons'][0]['code']}: {dead['reasons'][0]['message']}"
 
 
 class State(Protocol):
@@ -129,3 +138,11 @@ class Service:
     prompt: bool = False
     prepare: Callable[[], None] | None = None
     halting: Halting | None = None
+
+
+def envelope_of(record: Record) -> Envelope:
+    """The envelope that a record carries; Poison when it has none, or several."""
+    found = [value for name, value in record.headers if name == envelope.HEADER]
+    if len(found) != 1 or not isinstance(found[0], bytes):
+        raise Poison("bad_envelope", f"{len(found)} headers named {envelope.HEADER}, expected one")
+    return envelope.parse(found[0])
