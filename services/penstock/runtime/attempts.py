@@ -111,7 +111,7 @@ class Tries:
         return declared and answer.transient and not context.spent_usd
 
     def _outage(self, answer: _Failure) -> bool:
-        """Whether a task died of what it depends on, which is what every transient failure is where a breaker stands."""
+        """Whether a task died of what it depends on: every transient failure is taken for that where a breaker is."""
         return answer.transient and (not answer.counts or self.guard is not None)
 
     async def _rest(self, context: Context, times: int, asked: float | None) -> bool:
