@@ -58,7 +58,14 @@ class Poison(PenstockError):  # noqa: N818 - the same
 
 
 class Halt(PenstockError):  # noqa: N818 - the same
-    """This step stops and says what to do; nothing is skipped."""
+    """This step stops, skips nothing, and says what to do: code, what, why and fix as of a `Mistake`."""
+
+    def __init__(self, code: str, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__("; ".join(part for part in (what, why, fix) if part))
+        self.code = code
+        self.what = what
+        self.why = why
+        self.fix = fix
 
 
 class Fatal(PenstockError):  # noqa: N818 - the same

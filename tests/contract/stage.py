@@ -191,4 +191,5 @@ class Stage:
     def _bury(self, record: Record, _: Envelope | None, poison: Poison, now: int) -> Done:
         part = dead_part((Reason(poison.code, str(poison)),))
         event = of_run("refused", "", "", now, step="step", address=str(record.address), dead=part)
-        return Done((), event, Output(self.topic("dlq"), record.partition, record.key, record.value, record.headers))
+        return Done((), event, Output(self.topic("dlq"), record.partition, record.key, record.value, record.headers),
+                    failed=True)  # fmt: skip

@@ -31,7 +31,7 @@ class Ear:
         self.assigned_now |= set(committed)
         self.places.update(committed)
         if missing := [p for p, place in committed.items() if place.offset < 0]:
-            raise Halt(f"no offset on {missing}")
+            raise Halt("E350", f"no offset on {missing}")
         return {p: place.offset for p, place in committed.items()}
 
     def revoked(self, partitions: Sequence[int]) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from contract.stage import CODEC, NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY, RUN_EVENT
 from penstock.errors import Halt
-from penstock.runtime.offsets import decode
+from penstock.runtime.offsets import Progress, decode, encode
 from penstock.runtime.ports import Committed, Output
-from penstock.runtime.service import Answer, Done, Keeps, Message, View
+from penstock.runtime.service import Answer, Call, Done, Keeps, Message, View
+from penstock.runtime.tracker import DEADLY, HOPELESS
+
+
+def progress_of(place: Committed) -> Progress:
+    """What a committed place says."""
+    progress = decode(*place)
+    assert progress is not None
+    return progress
 
 
 def deaths_of(place: Committed) -> int:
     """The death counter of a committed place."""
-    progress = decode(*place)
-    assert progress is not None
-    return progress.deaths
+    return progress_of(place).deaths
 
 
 def test_every_input_has_one_output(stage: Stage) -> None:
@@ -36,7 +43,7 @@ def test_a_halt_takes_back_what_was_sent_ahead(stage: Stage) -> None:
 
     def answer(message: Message, _: View) -> Answer:
         if message.value["at"] == 600:
-            raise Halt("enough")
+            raise Halt("E000", "enough")
         return stage.answer_to(message)
 
     stage.feed(range(800), partition=1)
@@ -280,10 +287,9 @@ def test_a_stop_drains(stage: Stage) -> None:
     assert {(place.offset, deaths_of(place)) for place in stage.committed().values()} == {(4, 0)}
 
 
-def test_deaths_are_counted_and_halt(stage: Stage) -> None:
-    """Three lives that ended before any progress: the fourth is refused, loudly, and forgiven only when asked."""
-    deadly = Committed(0, "AQMAAA")  # version 1, three deaths
-    assert decode(0, deadly.metadata) is not None
+def test_deaths_that_no_quarantine_explains_halt(stage: Stage) -> None:
+    """Three lives more that ended before anything was dispatched: refused, loudly, and forgiven only when asked."""
+    deadly = Committed(0, encode(0, Progress(0, deaths=HOPELESS)))
     stage.place("step", {0: deadly, 1: Committed(0, ""), 2: Committed(0, ""), 3: Committed(0, "")})
     stage.feed(range(8))
     halts: list[str] = []
@@ -297,11 +303,59 @@ def test_deaths_are_counted_and_halt(stage: Stage) -> None:
     forgiven.run(ended)
 
     assert len(halts) == 1
-    assert "died 3 times" in halts[0]
+    assert "died 6 times" in halts[0]
     assert f"{stage.topic('in')}[0]" in halts[0]
+    assert "penstock run FILE step --forgive-deaths" in halts[0]
     assert untouched[0] == deadly
     assert stage.owed() == NOTHING_OWED
     assert {(place.offset, deaths_of(place)) for place in stage.committed().values()} == {(2, 0)}
+
+
+def test_after_three_deaths_records_go_alone(stage: Stage) -> None:
+    """One at a time in the whole process until what lay there is done; then as ever, with nothing left of it."""
+    deadly = Committed(0, encode(0, Progress(0, deaths=DEADLY)))
+    stage.place("step", {0: deadly, 1: Committed(0, ""), 2: Committed(0, ""), 3: Committed(0, "")})
+    stage.feed(range(40))
+    most: list[int] = []
+
+    def answer(message: Message, _: View) -> Answer:
+        async def job() -> Done:
+            stage.running += 1
+            await asyncio.sleep(0.002)
+            most.append(stage.running)
+            stage.running -= 1
+            return stage.answer_to(message)
+
+        return Call(job)
+
+    processor = stage.processor(stage.service(answer, concurrency=8))
+    stage.drive(lambda: stage.answered() >= 40, processor)
+    stage.quiet(1.5, processor)
+    processor.run(ended)
+
+    assert most[:10] == [1] * 10  # the partition's own ten
+    assert stage.owed() == NOTHING_OWED
+    assert {progress_of(place)._replace(turn=0) for place in stage.committed().values()} == {Progress(10)}
+
+
+def test_what_was_out_alone_when_the_process_died_is_buried(stage: Stage) -> None:
+    """It is not dispatched again: a dead letter, taken from its bytes."""
+    marked = Committed(0, encode(0, Progress(5, (0, 3), deaths=4, suspects=9, suspect=3)))
+    stage.place("step", {0: marked, 1: Committed(0, ""), 2: Committed(0, ""), 3: Committed(0, "")})
+    stage.feed(range(40))
+    processor = stage.processor(stage.calls())
+    stage.drive(lambda: stage.answered() >= 30 + 6, processor)
+    stage.quiet(1.5, processor)
+    processor.run(ended)
+
+    letters = stage.world.records(stage.topic("dlq"))
+    events = [CODEC.decode(record.value)[1] for record in stage.world.records(stage.topic("runs"))]
+    assert [event["input"] for event in events] == [f"{stage.topic('in')}[0]@3"]
+    assert events[0]["dead"]["reasons"][0]["code"] == "killed_the_process"
+    assert [letter.value for letter in letters] == [stage.inputs()[3].value]
+    assert stage.begun[12] == 0  # the fourth of its partition
+    assert {address.offset for address, _ in stage.outputs() if address.partition == 0} == {0, 5, 6, 7, 8, 9}
+    assert {progress_of(place)._replace(turn=0) for place in stage.committed().values()} == {Progress(10)}
 
 
 def test_a_group_without_offsets_halts(stage: Stage) -> None:
@@ -312,8 +366,8 @@ def test_a_group_without_offsets_halts(stage: Stage) -> None:
     processor.run(ended)
 
     assert list(processor.halted) == ["unplaced"]
-    assert isinstance(processor.halted["unplaced"], Halt)
-    assert "penstock apply" in str(processor.halted["unplaced"])
+    assert processor.halted["unplaced"].code == "E350"
+    assert "penstock apply" in processor.halted["unplaced"].fix
     assert stage.owed() == NOTHING_OWED
 
 
@@ -351,8 +405,11 @@ def test_a_lost_offset_halts(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert f"{stage.topic('in')}[2]" in str(processor.halted["step"])
-    assert "offset is gone" in str(processor.halted["step"])
+    halt = processor.halted["step"]
+    assert halt.code == "E353"
+    assert f"{stage.topic('in')}[2]" in halt.what
+    assert "offsets 0 to 4" in halt.what
+    assert f"--group {stage.world.name('step')} --topic {stage.topic('in')}:2 --reset-offsets" in halt.fix
     assert stage.committed()[2].offset == 0
 
 
@@ -364,8 +421,10 @@ def test_a_topic_with_more_partitions_halts(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert "[4]" in str(processor.halted["step"])
-    assert "penstock apply" in str(processor.halted["step"])
+    halt = processor.halted["step"]
+    assert halt.code == "E351"
+    assert "[4]" in halt.what
+    assert "penstock apply" in halt.fix
     assert {place.offset for place in stage.committed().values()} == {0}
 
 
@@ -380,7 +439,10 @@ def test_a_topic_made_again_halts(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert any(word in str(processor.halted["step"]) for word in ("made again", "no offset", "offset is gone"))
+    halt = processor.halted["step"]
+    assert halt.code == "E352"
+    assert f"topic {stage.topic('in')} was deleted and made again" in halt.what
+    assert f"--group {stage.world.name('step')} --topic {stage.topic('in')} --reset-offsets" in halt.fix
 
 
 def test_a_missing_topic_halts_and_is_not_made(stage: Stage) -> None:
@@ -390,7 +452,8 @@ def test_a_missing_topic_halts_and_is_not_made(stage: Stage) -> None:
     stage.drive(lambda: bool(processor.halted), processor)
     processor.run(ended)
 
-    assert "nowhere" in str(processor.halted["lost"])
+    assert processor.halted["lost"].code == "E354"
+    assert "nowhere" in processor.halted["lost"].what
     log = stage.world.cluster.log()
     assert log.partitions(stage.topic("nowhere")) == 0
     log.close()

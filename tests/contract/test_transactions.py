@@ -8,8 +8,11 @@ from contract.mishaps import Fate, Mishaps, answer_lost, fenced, refused, reques
 from contract.stage import NOTHING_OWED, Stage, ended, note
 from penstock.contracts.records import EVENT_MEMORY
 from penstock.errors import Fatal
+from penstock.runtime.offsets import Progress, encode
+from penstock.runtime.ports import Committed
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Answer, Done, Keeps, Message, Send, Service, View
+from penstock.runtime.tracker import DEADLY
 
 
 @pytest.fixture
@@ -144,8 +147,8 @@ def test_a_client_that_hears_nothing_is_replaced(stage: Stage) -> None:
     assert stage.owed() == NOTHING_OWED
 
 
-def test_three_deaths_halt(stage: Stage) -> None:
-    """A life that ends with a record in hand is counted, done neighbours are no progress; a fourth one is refused."""
+def test_the_record_that_kills_is_found(stage: Stage) -> None:
+    """Three lives end with it in hand, done neighbours are no progress; the fourth has it alone, a fifth buries it."""
     stage.held.add(0)
     stage.feed(range(6), partition=0)
     for life in range(3):
@@ -154,14 +157,23 @@ def test_three_deaths_halt(stage: Stage) -> None:
         stage.quiet(0.1, processor)
         die(processor)
         stage.begun.clear()
-    refusing = stage.processor(stage.calls(), slot="last")
-    stage.drive(lambda: bool(refusing.halted), refusing)
-    refusing.run(ended)
+    fourth = stage.processor(stage.calls(), slot="3")
+    stage.drive(lambda: 0 in stage.begun, fourth)
+    stage.feed(range(10, 20), partition=0)
+    stage.feed(range(20, 30), partition=1)
+    stage.quiet(0.3, fourth)
+    alone = dict(stage.begun)
+    die(fourth)
+    stage.begun.clear()
+    fifth = stage.processor(stage.calls(), slot="4")
+    stage.drive(lambda: stage.answered() >= 25, fifth)
+    fifth.run(ended)
 
-    why = str(refusing.halted["step"])
-    assert f"died 3 times in a row on {stage.topic('in')}[0]" in why
-    assert not stage.begun
-    assert stage.answered() == 5
+    (lost,), doubled = stage.owed()
+    assert alone == {0: 1}
+    assert stage.begun[0] == 0
+    assert (lost, doubled) == (f"{stage.topic('in')}[0]@0", [])
+    assert [letter.key for letter in stage.world.records(stage.topic("dlq"))] == [b"k0"]
 
 
 def test_a_new_client_is_no_death(stage: Stage) -> None:
@@ -178,6 +190,24 @@ def test_a_new_client_is_no_death(stage: Stage) -> None:
 
     assert not processor.halted
     assert stage.owed() == NOTHING_OWED
+
+
+def test_a_new_client_convicts_nobody(stage: Stage) -> None:
+    """The same while a record is out alone: this life goes on, and it is dispatched again."""
+    stage.place("step", {0: Committed(0, encode(0, Progress(0, deaths=DEADLY)))})
+    stage.held.add(0)
+    stage.feed(range(6), partition=0)
+    processor = stage.processor(stage.calls())
+    stage.drive(lambda: stage.begun[0] == 1, processor)
+    processor.intakes[0]._renew()
+    stage.quiet(0.3, processor)
+    stage.held.clear()
+    stage.drive(lambda: stage.answered() >= 6, processor)
+    processor.run(ended)
+
+    assert stage.begun[0] == 2
+    assert stage.owed() == NOTHING_OWED
+    assert stage.world.records(stage.topic("dlq")) == []
 
 
 def die(processor: Processor) -> None:

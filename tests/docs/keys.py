@@ -16,6 +16,8 @@ class Key(NamedTuple):
 
 _TO = Key(NEEDED, "the steps it leads to, by name or as below; a fallback has none of its own")
 _ATTEMPTS = "how often, how long and with which pauses; see below"
+_HALT = Key("50 in a row, half of 200", "how many failed tasks stop the step; see below")
+_BREAKER = Key("none", "when a dependency that fails is left alone for a while; see below")
 _CONCURRENCY = Key("16", "tasks at once in one process, 1 to 10,000")
 _SETTINGS = Key("none", "a free mapping, given to the handler when it is made")
 _END = Key("never", "it is an end")
@@ -57,6 +59,8 @@ STEP: Final = {
         "attempts": Key("3 x 30s", _ATTEMPTS),
         "cost": Key("0 USD", "the most that one attempt may spend"),
         "concurrency": _CONCURRENCY,
+        "halt": _HALT,
+        "breaker": _BREAKER,
         "fallback": Key("none", "the worker that acts for it when it is dead"),
         "review": Key("false", "whether a person is asked when nothing else is left"),
         "settings": _SETTINGS,
@@ -83,6 +87,8 @@ STEP: Final = {
         ),
         "attempts": Key("1 x 1s for rules, 2 x 5s with Python", _ATTEMPTS),
         "concurrency": _CONCURRENCY,
+        "halt": _HALT,
+        "breaker": _BREAKER,
         "to": _TO,
     },
     "aggregator": {
@@ -95,6 +101,7 @@ STEP: Final = {
             "how long it waits after the first branch came, at most the rest of the deadline",
         ),
         "writes": Key(NEEDED, "the contract of what it makes"),
+        "halt": _HALT,
         "review": Key("false", "whether a person is asked about a conflict; `tie: review` says the same"),
         "to": _TO,
     },
@@ -104,6 +111,8 @@ STEP: Final = {
         "settings": _SETTINGS,
         "attempts": Key("3 x 10s", _ATTEMPTS),
         "concurrency": _CONCURRENCY,
+        "halt": _HALT,
+        "breaker": _BREAKER,
         "to": _END,
     },
     "output": {
@@ -128,6 +137,15 @@ ATTEMPTS: Final = {
         "[200ms, 2s]",
         "the pauses between, each at most 1h, of an effect 10s; the last one repeats, and all vary by a fifth",
     ),
+}
+HALT: Final = {
+    "in_a_row": Key("50", "failed tasks one after the other, 1 to 1,000,000"),
+    "share": Key("0.5", "or this share of the last `of`, 0.01 to 1"),
+    "of": Key("200", "how many of the last tasks are looked at, 1 to 1,000,000"),
+}
+BREAKER: Final = {
+    "failures": Key("5", "transient failures in a row after which no attempt starts, 1 to 1,000,000"),
+    "open": Key("30s", "for how long, 1ms to 1h; then one attempt is made to see"),
 }
 ON_REJECT: Final = {
     "reruns": Key("0", "how often the judged worker is asked again with the verdict, before anything else, 0 to 100"),

@@ -13,7 +13,7 @@ from penstock import errors
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "services" / "penstock"
 _CODE = re.compile(r"[ET]\d{3}")
-_MAKERS = {"refuse", "kind"}  # local names for what makes a mistake
+_MAKERS = {"refuse", "kind", "Halt"}  # local names for what makes a mistake
 _MISTAKES = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.Mistake)
 }
@@ -22,7 +22,7 @@ _PUT_TOGETHER = {
     "E302": "the cluster refused what an administrator asks",
     "E306": "a topic is not as the plan needs it",
     "E310": "there is no review “…”, or several begin like that",
-    "E900": "a step halted, or the process cannot go on; the sentence says why",
+    "E900": "the process cannot go on; the sentence says why",
     "E370": "there is no run “…”, or several begin like that",
     "E342": "a line has no event id that can be used",
     "E901": "wrong use of the command line",

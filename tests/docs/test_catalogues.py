@@ -97,8 +97,8 @@ def test_every_table_stands_on_a_page() -> None:
 
 def _parts() -> dict[str, dict[str, keys.Key]]:
     return {"file": keys.FILE, "limits": keys.LIMITS, "reviews": keys.REVIEWS, "ingress": keys.INGRESS,
-            "edge": keys.EDGE, "attempts": keys.ATTEMPTS, "on_reject": keys.ON_REJECT, "check": keys.CHECK,
-            "merge": keys.MERGE, **keys.STEP}  # fmt: skip
+            "edge": keys.EDGE, "attempts": keys.ATTEMPTS, "halt": keys.HALT, "breaker": keys.BREAKER,
+            "on_reject": keys.ON_REJECT, "check": keys.CHECK, "merge": keys.MERGE, **keys.STEP}  # fmt: skip
 
 
 def _keys_of_policies() -> set[str]:
@@ -121,7 +121,7 @@ def _keys(document: dict[str, Any]) -> Iterator[tuple[str, str, Place]]:
     for name, step in document["steps"].items():
         for key, below in step.items():
             yield step["kind"], key, ("steps", name, key)
-            if key in {"attempts", "on_reject", "merge"}:
+            if key in {"attempts", "halt", "breaker", "on_reject", "merge"}:
                 yield from ((key, inner, ("steps", name, key, inner)) for inner in below)
             for at, check in enumerate(below if key == "checks" else ()):
                 yield from (("check", inner, ("steps", name, key, at, inner)) for inner in check)

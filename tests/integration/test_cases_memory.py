@@ -163,12 +163,13 @@ def test_nobody_can_decide_what_is_not_asked(attempt: Try) -> None:
 
 def test_a_step_that_stops_is_told(attempt: Try) -> None:
     """A step that halts is a difference, unless the case foresees it."""
-    text = "cases: {a: {send: {id: j1, number: 1.0}, stubs: {b: die}, expect: {%s: %s}}}"
+    events = ", ".join(f"{{id: j{number}, number: 1.0}}" for number in range(60))
+    text = f"cases: {{a: {{send: [{events}], stubs: {{b: {{raise: broken}}}}, expect: {{%s: %s}}}}}}"
 
     assert attempt(text % ("halted", "[b]"))[0] == 0
     code, said = attempt(text % ("status", "running"))
     assert code == 1
-    assert "b  x.test.yaml:1:9\n    expected  it goes on\n    actual    b died 3 times" in said
+    assert "b  x.test.yaml:1:9\n    expected  it goes on\n    actual    50 tasks in a row of b failed" in said
 
 
 TWO = """\

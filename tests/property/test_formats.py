@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from penstock.contracts.envelope import Envelope, parse
 from penstock.errors import Poison
 from penstock.runtime.intake import MOST_INCOMPLETE, MOST_SPAN
-from penstock.runtime.offsets import MAX_CHARACTERS, Progress, decode, encode
+from penstock.runtime.offsets import MAX_CHARACTERS, NOBODY, Progress, decode, encode
 from penstock.runtime.ports import Committed
 from penstock.runtime.tracker import Tracker
 from strategies import envelopes, gaps
@@ -33,21 +35,52 @@ def test_any_bytes_are_an_envelope_or_poison(raw: bytes) -> None:
         parse(raw)
 
 
-@given(
-    base=st.integers(0, OFFSET),
-    steps=st.lists(gaps, max_size=200),
-    more=st.integers(1, 10**6),
-    deaths=st.integers(0, 3),
-    turn=st.integers(0, 1),
-)
-def test_progress_comes_back(base: int, steps: list[int], more: int, deaths: int, turn: int) -> None:
-    """Which records are incomplete, wherever they lie."""
+@st.composite
+def progresses(draw: st.DrawFn, *, older: bool = False) -> tuple[int, Progress]:
+    """A base and what is behind it; the `older` ones could be written before there was a second version."""
+    base = draw(st.integers(0, OFFSET))
     incomplete = [base]
-    for step in steps:
+    for step in draw(st.lists(gaps, max_size=200)):
         incomplete.append(incomplete[-1] + step)
-    progress = Progress(incomplete[-1] + more, tuple(incomplete), deaths, turn)
+    top = incomplete[-1] + draw(st.integers(1, 10**6))
+    counters = draw(st.integers(0, 9)), draw(st.integers(0, 1))
+    if older:
+        return base, Progress(top, tuple(incomplete), *counters)
+    suspect = draw(st.sampled_from([NOBODY, *incomplete]))
+    return base, Progress(
+        top, tuple(incomplete), *counters, draw(st.booleans()), draw(st.integers(0, 4_000)), suspect
+    )  # fmt: skip
+
+
+@given(progresses())
+def test_progress_comes_back(found: tuple[int, Progress]) -> None:
+    """Which records are incomplete, wherever they lie, who is suspected, and whether the step fails."""
+    base, progress = found
 
     assert decode(base, encode(base, progress)) == progress
+
+
+@given(progresses(older=True))
+def test_progress_is_written_as_ever_where_nothing_new_is_said(found: tuple[int, Progress]) -> None:
+    """Version 1, byte for byte as its layout says: whoever knows no other can take over."""
+    base, progress = found
+    numbers = [progress.deaths, progress.turn, progress.top - base]
+    numbers += [offset - before for before, offset in pairwise((base, *progress.incomplete))]
+
+    raw = base64.b64decode(encode(base, progress) + "==")
+
+    assert raw == b"\x01" + b"".join(map(varint, numbers))
+
+
+def test_a_place_that_the_first_version_wrote_is_read() -> None:
+    """Three deaths, no turn, five records read of which the first and the third are incomplete."""
+    assert decode(7, base64.b64encode(bytes([1, 3, 0, 5, 0, 2])).decode()) == Progress(12, (7, 9), 3)
+
+
+def varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; all but the last have the top bit."""
+    head = bytes([number & 127 | (128 if number > 127 else 0)])
+    return head + varint(number >> 7) if number > 127 else head
 
 
 @given(st.integers(0, OFFSET), st.text(max_size=60))
@@ -72,7 +105,10 @@ def admitted(steps: list[int]) -> Tracker:
 @given(st.lists(gaps, min_size=1, max_size=50))
 def test_what_is_committed_always_fits(steps: list[int]) -> None:
     """The broker takes 4,095 characters and no more, whatever the gaps."""
-    committed = admitted(steps).snapshot()
+    tracker = admitted(steps)
+    tracker.failing, tracker.suspects = True, 4_000
+    tracker.alone(OFFSET)
+    committed = tracker.snapshot()
 
     assert len(committed.metadata) <= MAX_CHARACTERS
     assert decode(committed.offset, committed.metadata) is not None

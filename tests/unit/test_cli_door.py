@@ -39,7 +39,7 @@ def raising(error: BaseException) -> Callable[[], None]:
         (Refused("E1", "x"), 5),
         (Conflict("E1", "x"), 6),
         (TimedOut("E1", "x"), 7),
-        (Halt("x"), 1),
+        (Halt("E350", "x"), 1),
         (click.UsageError("x"), 2),
         (click.exceptions.Exit(3), 3),
         (KeyboardInterrupt(), 130),

@@ -19,35 +19,27 @@ from penstock.runtime.kafka.naming import of_consumer
 )  # fmt: skip
 def test_what_the_client_mends_is_passed_over(code: int) -> None:
     """A broker that restarts, a leader that moves or a rebalance ends no process."""
-    assert of_consumer(KafkaError(code)) is None
+    assert of_consumer(KafkaError(code), "topic") is None
 
 
 @pytest.mark.parametrize("code", [KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID, KafkaError._FENCED])
 def test_a_member_that_cannot_go_on_is_fenced(code: int) -> None:
     """A fatal error of the consumer asks for a new one; the client does not always set its flag."""
-    assert isinstance(of_consumer(KafkaError(code)), Fenced)
+    assert isinstance(of_consumer(KafkaError(code), "topic"), Fenced)
 
 
 @pytest.mark.parametrize("code", [KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC])
 def test_a_missing_topic_halts(code: int) -> None:
     """It says what makes one."""
-    named = of_consumer(KafkaError(code))
+    named = of_consumer(KafkaError(code), "topic")
 
     assert isinstance(named, Halt)
     assert "penstock apply" in str(named)
 
 
-def test_a_lost_offset_halts() -> None:
-    """Retention took what the group has not read: nobody jumps over it unasked."""
-    named = of_consumer(KafkaError(KafkaError._AUTO_OFFSET_RESET))
-
-    assert isinstance(named, Halt)
-    assert "offset is gone" in str(named)
-
-
 def test_a_missing_right_is_fatal_and_named() -> None:
     """Kafka sends it without any flag."""
-    named = of_consumer(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+    named = of_consumer(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), "topic")
 
     assert isinstance(named, Fatal)
     assert "not permitted" in str(named)

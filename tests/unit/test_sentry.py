@@ -52,7 +52,7 @@ def found(sentry: Sentry, place: int, *polls: tuple[int, int]) -> list[int]:
 
 @pytest.fixture
 def sentry() -> Sentry:
-    return Sentry(Ends(), "topic")  # type: ignore[arg-type]  # the same
+    return Sentry(Ends(), "group", "topic")  # type: ignore[arg-type]  # the same
 
 
 def test_hungry_before_records(sentry: Sentry) -> None:

@@ -73,6 +73,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         contracts=frozenset({*aggregator.reads.values(), COMMAND}),
         answer=table.answer,
         bury=table.bury,
+        halting=aggregator.halt,
         keeps=Keeps(topics.state(step), JOIN_STATE, due=lambda state: int(state["due"]) or None, expire=table.expire),
         prompt=True,
     )
@@ -122,7 +123,7 @@ class _Table:
         grown = arrive(state, branch) if number is None else keep(view.state, key, state, number, branch)
         if grown is state or grown is None:
             self._kit.metrics.attempt(self._aggregator.name, "duplicate", 0.0)
-            return Done()
+            return Done(failed=None)
         grown["round"] = max(grown["round"], around.round)
         grown["deadline"] = max(grown["deadline"], around.deadline)
         grown["origin"] = str(message.record.address)
@@ -141,14 +142,14 @@ class _Table:
         if size(grown) > _MOST_KEPT:
             grown = without(grown, branch["branch"], _too_large(branch))
         view.state.put(key, grown)
-        return Done()
+        return Done(failed=None)
 
     def expire(self, key: str, view: View) -> Done:
         """The wait is over: merge what is there and leave a marker; a marker's time ends it."""
         state: JoinState = view.state.get(key)
         if state["closed"]:
             view.state.drop(key)
-            return Done()
+            return Done(failed=None)
         self._mark(key, closed(state, self._forgotten(state, view.now)), view)
         record = Record(*parse(state["origin"]), state["run"].encode(), None, [], view.now)
         return self._conclude(state, record, view)
@@ -295,6 +296,7 @@ class _Table:
         return self._letters.dead(
             case.record, case.around, reasons, case.now, origin=case.around.address, judged=True, outcome=outcome,
             value=self._dissent(case, reasons, suggestion), suggestion=suggestion, ended=case.tasks[1:],
+            failed=outcome == "failed",
         )  # fmt: skip
 
     def _dissent(self, case: _Case, reasons: tuple[Reason, ...], suggestion: bytes | None) -> bytes:

@@ -57,7 +57,9 @@ def _told(error: Exception, flags: Flags) -> int:
             told, code = _usage(error), error.exit_code
         case Mistake():
             told, code = error, error.exit_code
-        case Fatal() | Halt() | Fenced():
+        case Halt():
+            told, code = Mistake(error.code, error.what, error.why, error.fix), 1
+        case Fatal() | Fenced():
             told, code = Mistake("E900", str(error)), 1
         case _:
             from penstock.cli import report  # noqa: PLC0415 - 25 ms, and only a fault needs it

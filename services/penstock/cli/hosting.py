@@ -23,7 +23,7 @@ from penstock.runtime import logs
 from penstock.runtime.codec import Codec
 from penstock.runtime.host import Host, Hosting
 from penstock.runtime.kafka import KafkaCluster
-from penstock.runtime.kit import Kit
+from penstock.runtime.kit import Kit, Tell
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Cluster, Log, Record
 from penstock.topology.plan import Plan
@@ -44,6 +44,7 @@ class Layout:
     drain: float = 20.0
     settings: tuple[str, ...] = ()
     forgive_deaths: bool = False
+    forgive_failures: bool = False
 
 
 def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, environment: Mapping[str, str]) -> Host:
@@ -55,19 +56,20 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     cluster = KafkaCluster(connection, instance=identity)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
-    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings))
+    log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
+    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings), tell=log.warning)
     hosted = services(plan, names, kit)
     hosting = Hosting(
-        identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port,
-        lacks(plan, hosted, connection),
+        identity, layout.interval, layout.drain, layout.forgive_deaths, layout.forgive_failures,
+        layout.health_host, layout.health_port, lacks(plan, hosted, connection),
     )  # fmt: skip
-    log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
     return Host(hosted, cluster, codec, hosting, metrics=metrics, log=log)
 
 
 def kit_for(
-    cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time
-) -> Kit:
+    cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time,
+    tell: Tell = Kit.tell,
+) -> Kit:  # fmt: skip
     """The tools of one process."""
     reader: list[Log] = []
 
@@ -80,7 +82,7 @@ def kit_for(
         return await asyncio.to_thread(fetch, address)
 
     jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
-    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings)
+    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings, tell)
 
 
 _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives

@@ -41,10 +41,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try me again: a transient failure. `after` in seconds overrides the declared back-off."""
+    """Try me again: a transient failure. `after` in seconds overrides the declared back-off.
+
+    Where what the handler depends on says itself that it cannot now (HTTP 429 or 503), `counts=False` leaves the
+    attempts as they were, so long as this one spent nothing; `after` is then waited for in full (its Retry-After).
+    """
 
     reason: str
     after: float | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,11 @@ def pause(policy: Policy, attempt: int, asked: float | None, jitter: float) -> f
     `asked` is what the failure itself asked for (a Retry-After), `jitter` a number in [0, 1). Whatever is no amount of
     time to wait counts as not asked for.
     """
-    if attempt >= policy.max:
-        return None
+    return None if attempt >= policy.max else rest(policy, attempt, asked, jitter)
+
+
+def rest(policy: Policy, attempt: int, asked: float | None, jitter: float) -> float:
+    """The same for an attempt that is never the last one, as it does not count."""
     if isinstance(asked, int | float) and 0 <= asked < math.inf:
         return asked
     pauses = policy.backoff_ms or (0,)

@@ -18,6 +18,7 @@ from penstock.effects.sinks import Sent
 from penstock.effects.stops import Stops
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tries
+from penstock.runtime.guard import guard
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
@@ -56,6 +57,7 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         follows=(Follows(topics.control, hand.stops.hear),),
         concurrency=effect.concurrency,
         prepare=hand.prepare,
+        halting=effect.halt,
     )
 
 
@@ -78,7 +80,9 @@ class _Hand:
         self._plan = plan
         self._effect = effect
         self._kit = kit
-        self._tries = Tries(effect.name, effect.attempts, kit, in_memory=True)
+        self._tries = Tries(
+            effect.name, effect.attempts, kit, guard(effect.name, effect.breaker, kit), in_memory=True
+        )  # fmt: skip
         self._letters = DeadLetters(plan.pipeline, effect.name, topics.dead(effect.name), plan.digest)
         self._sink: Sink | None = None
         self._threads = Threads(effect.name, effect.concurrency)
@@ -145,7 +149,7 @@ class _Hand:
 
     def _settle(self, order: _Order, outcome: Outcome, view: View) -> Done:
         if outcome.failed is not None:
-            return self._dead(order, outcome.failed, outcome.effort, "in_doubt", view.now)
+            return self._dead(order, outcome.failed, outcome.effort, "in_doubt", view.now, failed=outcome.failure)
         sent: Sent = outcome.answer
         receipt = Receipt(
             key=order.key, run=order.around.run, step=self._effect.name, sha256=order.sha256, at=view.now,
@@ -164,9 +168,14 @@ class _Hand:
         )  # fmt: skip
         return Done((), event)
 
-    def _dead(self, order: _Order, reasons: tuple[Reason, ...], effort: Effort, outcome: str, now: int) -> Done:
+    def _dead(
+        self, order: _Order, reasons: tuple[Reason, ...], effort: Effort, outcome: str, now: int,
+        *, failed: bool | None = None,
+    ) -> Done:  # fmt: skip
         self._kit.metrics.dead(self._effect.name, reasons[0].code)
-        return self._letters.dead(order.record, order.around, reasons, now, effort=effort, outcome=outcome)
+        return self._letters.dead(
+            order.record, order.around, reasons, now, effort=effort, outcome=outcome, failed=failed
+        )  # fmt: skip
 
 
 def _answer(sent: object) -> Sent | Retry | Reject | Escalate:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import Future
 
-from penstock.errors import Halt, Retriable
+from penstock.errors import Retriable
+from penstock.runtime import halts
 from penstock.runtime.ports import Clock, Log
 from penstock.runtime.service import Follows
 
@@ -57,7 +58,7 @@ class Bulletin:
             if not self._next:
                 count = self._log.partitions(self._topic)
                 if not count:
-                    raise Halt(f"there is no topic {self._topic}; `penstock apply` creates it")
+                    raise halts.missing(self._topic)
                 self._next = dict.fromkeys(range(count), 0)
             return self._log.stable_ends(self._topic, list(self._next))
         except Retriable:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from penstock.errors import Fatal, Halt
+from penstock.errors import Fatal, Halt, Mistake
 from penstock.runtime.codec import Codec
 from penstock.runtime.health import Health
 from penstock.runtime.logs import Log
@@ -20,14 +20,13 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Cluster
 from penstock.runtime.processor import Processor
 from penstock.runtime.service import Service
-from penstock.runtime.watchdog import Heart, watch
+from penstock.runtime.watchdog import PATIENCE, Heart, watch
 
 _TICK = 0.2
 _SWITCH = 0.001  # s; after each of its calls the client waits so long for the interpreter while handlers are busy
 _LOOK = 1.0  # s between looks at what is lacking
 _SAY_AGAIN = 30.0  # s after which the same want is told again
 _FAREWELL = 5.0  # s that committing and leaving may take when the drain is over
-_STALE = 60.0  # s without a heartbeat after which /livez fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Hosting:
     interval: float = 0.02
     drain: float = 20.0
     forgive_deaths: bool = False
+    forgive_failures: bool = False
     health_host: str = "127.0.0.1"
     health_port: int | None = None
     lacks: Callable[[], str] = lambda: ""
@@ -143,12 +143,13 @@ class Host:
             self._processor = Processor(
                 self._services, self._cluster, self._codec, transactional_id=hosting.transactional_id, clock=time.time,
                 sleep=time.sleep, heart=self._heart, interval=hosting.interval, forgive_deaths=hosting.forgive_deaths,
-                on_halt=self._halted,
+                forgive_failures=hosting.forgive_failures, on_halt=self._halted,
+                tell=self._log.warning,
             )  # fmt: skip
             self._log.info("running", steps=[service.step for service in self._services])
             self._processor.run(self._stop.is_set, hosting.drain)
             if self._processor.halted and not self._stop.is_set():
-                raise Fatal("; ".join(f"{step}: {halt}" for step, halt in self._processor.halted.items()))
+                raise _halted(self._processor.halted)
             self._log.info("stopped")
         except BaseException as error:  # noqa: BLE001 - the thread's border: the main thread raises it
             self._failure = error
@@ -168,7 +169,7 @@ class Host:
         self._lacking = ""
 
     def _halted(self, service: Service, halt: Halt) -> None:
-        self._log.error("halted", step=service.step, why=str(halt))
+        self._log.error("halted", step=service.step, code=halt.code, why=str(halt))
 
     def _health(self) -> Health | None:
         hosting = self._hosting
@@ -180,7 +181,7 @@ class Host:
 
     def _live(self) -> Mapping[str, str]:
         age = self._heart.age() if self._prepared else 0.0
-        return {"loop": f"has not moved for {age:.0f} s" if age > _STALE else ""}
+        return {"loop": f"has not moved for {age:.0f} s" if age > PATIENCE else ""}
 
     def _ready(self) -> Mapping[str, str]:
         processor = self._processor
@@ -205,9 +206,25 @@ class Host:
             yield "penstock_step_parked", "Records that wait until their plan is known.", step, parked
             yield "penstock_stale_results_total", "Results dropped because the partition moved.", step, intake.dropped
             yield "penstock_partitions_owned", "Partitions this process reads.", step, len(intake.trackers)
+            suspects = len(intake.quarantine)
+            yield (
+                "penstock_partitions_quarantined",
+                "Partitions read one by one: the process died there.",
+                step,
+                suspects,
+            )
         for step in processor.halted:
             yield "penstock_step_halted", "1 when the step stopped and waits for somebody.", step, 1
         done = processor.transactions
         yield "penstock_transactions_committed_total", "Transactions committed.", "", done.committed
         yield "penstock_transactions_aborted_total", "Transactions aborted; rebalances abort some.", "", done.aborted
         yield "penstock_transactions_unknown_total", "Transactions whose result had to be looked up.", "", done.unknown
+
+
+def _halted(halts: Mapping[str, Halt]) -> Mistake:
+    """What ends a process whose every step has halted, each with its code and what to do."""
+    first, *others = [
+        Mistake(halt.code, f"{step} halted: {halt.what}", halt.why, halt.fix) for step, halt in halts.items()
+    ]
+    first.others = tuple(others)
+    return first

@@ -8,12 +8,15 @@ from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from penstock.errors import Fatal, Fenced, Halt, Retriable
+from penstock.runtime import halts
+from penstock.runtime.alarm import Alarm
 from penstock.runtime.codec import Codec
-from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Output, Record
+from penstock.runtime.offsets import NOBODY
+from penstock.runtime.ports import Clock, Cluster, Committed, Consumer, Log, Record
 from penstock.runtime.sentry import Sentry
-from penstock.runtime.service import Keeps, Service, View
-from penstock.runtime.state import Store
-from penstock.runtime.tracker import DEADLY, Tracker
+from penstock.runtime.service import Service, View
+from penstock.runtime.state import STATELESS, Store, restored
+from penstock.runtime.tracker import HOPELESS, Tracker
 
 MOST_INCOMPLETE = 1_000  # a partition; their offsets then fit into the commit's metadata at any span
 MOST_SPAN = 100_000
@@ -22,7 +25,6 @@ _FEW = 50
 _TURN = 0.1  # s that opening what one poll brought may take
 _KEEP_POLLING = 0.4  # s between polls when there is no room, so that rebalances are served
 FENCED_AGAIN_WITHIN = 60.0  # s after which somebody else with our id is an accident and not a rival
-_BEAT_EVERY = 10_000  # records of a changelog
 T = TypeVar("T")
 
 
@@ -49,7 +51,11 @@ class Intake:
         self.in_flight = 0
         self.consumed = 0
         self.dropped = 0
+        self._alone: dict[int, int] = {}
+        self.quarantine: dict[int, Future[Mapping[int, int]]] = {}
         self.forgive = False
+        self.forgive_failures = False
+        self.alarm = None if service.halting is None else Alarm(service.halting)
         self.joined = False
         self.halted: Halt | None = None
         self._codec = codec
@@ -65,7 +71,7 @@ class Intake:
         self._owner: Owner | None = None
         self._found_deaths: dict[int, int] = {}
         self._left: dict[int, tuple[Committed, int]] = {}
-        self._sentry = Sentry(log, service.source)
+        self._sentry = Sentry(log, service.group, service.source)
         self._stale = False
         self._fenced = -FENCED_AGAIN_WITHIN
         self._cluster = cluster
@@ -102,6 +108,48 @@ class Intake:
                 records.append(record)
         self.consumed += len(records)
         return records
+
+    def hold(self, timeout: float) -> bool:
+        """Poll, to serve the group and to have what comes next, and open nothing; whether anything came."""
+        hungry = any(not self._backlog.get(partition) for partition in self.quarantine)
+        arrived = self._poll(timeout if hungry else 0, _FEW if hungry else 0)
+        for record in arrived:
+            if record.partition in self.trackers:
+                self._backlog.setdefault(record.partition, deque()).append(record)
+                self._waiting += 1
+        return bool(arrived)
+
+    def freed(self, now: int) -> list[int]:
+        """Partitions whose quarantine is over; called with nothing in hand.
+
+        Whatever was in hand when the process died has been out alone, and whatever came since cannot have been. So
+        nobody died of this partition, unless it has a timer that is due: those go off again only now.
+        """
+        over = [p for p in self.quarantine if p not in self._fresh and self._over(p)]
+        for partition in over:
+            tracker, due = self.trackers[partition], self.stores[partition].next_due()
+            tracker.suspects = 0
+            del self.quarantine[partition]
+            if due is None or due > now:
+                tracker.acquit()
+        return over
+
+    def next_suspect(self) -> Record | None:
+        """The next record that has to go alone; None when it is not there yet, or none is."""
+        for partition in self.quarantine:
+            queue = self._backlog.get(partition, ())
+            while queue and partition not in self._fresh:
+                record = queue.popleft()
+                self._waiting -= 1
+                if self.trackers[partition].admit(record.offset):
+                    self.consumed += 1
+                    return record
+        return None
+
+    def alone(self, record: Record) -> None:
+        """A suspect is about to be dispatched: say so in the next commit."""
+        self.trackers[record.partition].alone(record.offset)
+        self._alone[record.partition] = record.offset
 
     def pace(self, count: int, seconds: float) -> None:
         """Opening `count` records took so long: the next polls bring what is opened in a tenth of a second."""
@@ -147,6 +195,13 @@ class Intake:
             and tracker.caught_up(self.consumer.reached(partition))
         ]
 
+    def mark(self, *, failing: bool) -> list[int]:
+        """Let the next commits say whether the step has halted over failed tasks; answers where that is news."""
+        changed = [partition for partition, tracker in self.trackers.items() if tracker.failing != failing]
+        for partition in changed:
+            self.trackers[partition].failing = failing
+        return changed
+
     def committed(self, partitions: Sequence[int]) -> dict[int, Committed]:
         """What the group has committed, waiting for a broker that is away. Fenced when the member is lost."""
         return self._patiently(lambda: dict(self.consumer.committed(partitions)))
@@ -180,10 +235,7 @@ class Intake:
         starts = {}
         for partition, place in sorted(committed.items()):
             if place.offset < 0:
-                raise Halt(
-                    f"group {self.service.group} has no offset on {self.service.source}[{partition}]: `penstock apply` "
-                    "sets a new group's first offsets, and says what to do when a topic was given more partitions"
-                )
+                raise self._without_offset(partition, committed)
             self._adopt(partition, place)
             starts[partition] = place.offset
         return starts
@@ -207,10 +259,10 @@ class Intake:
         if self._owner is not None:
             self._owner.beat()
 
-    def _poll(self, timeout: float) -> list[Record]:
+    def _poll(self, timeout: float, least: int = 0) -> list[Record]:
         """Ask for as much as there is room for behind what waits already; now and then for one, to serve the group."""
         ready = self._ready() if self._waiting else 0
-        wanted = min(self._room() - ready, self._batch) if self._waiting < self._batch else 0
+        wanted = max(least, min(self._room() - ready, self._batch) if self._waiting < self._batch else 0)
         now = self._clock()
         if wanted <= 0 and now - self._polled <= _KEEP_POLLING:
             return []
@@ -218,10 +270,14 @@ class Intake:
         if self._stale or self._sentry.deaf(now, self.consumer, [p for p in self.trackers if not self._backlog.get(p)]):
             self._renew()
         try:
-            arrived = self.consumer.poll(max(1, wanted), 0 if ready else timeout)
+            arrived = self.consumer.poll(max(1, wanted), timeout if least or not ready else 0)
         except Fenced as error:
             self.rejoin(error)
             return []
+        except Halt as halt:
+            if (cause := self._sentry.cause()) is not None:
+                raise cause from halt
+            raise
         self._sentry.heard(max(1, wanted), len(arrived))
         return arrived
 
@@ -253,6 +309,18 @@ class Intake:
                     records.append(record)
         return records
 
+    def _over(self, partition: int) -> bool:
+        """Whether a quarantine has had all its records, or all that lay there when it began."""
+        if not self.trackers[partition].suspects:
+            return True
+        asked = self.quarantine[partition]
+        if not asked.done():
+            return False
+        if asked.exception() is not None:
+            self.quarantine[partition] = self._log.stable_ends(self.service.source, [partition])
+            return False
+        return self._read_up_to(partition, asked.result()[partition])
+
     def _read_up_to(self, partition: int, end: int) -> bool:
         return not self._backlog.get(partition) and self.consumer.reached(partition) >= end
 
@@ -261,6 +329,7 @@ class Intake:
         self._epochs[partition] = self.epoch_of(partition) + 1
         self._waiting -= len(self._backlog.pop(partition, ()))
         self._samples.pop(partition, None)
+        self.quarantine.pop(partition, None)
         self._fresh.discard(partition)
 
     def _adopt(self, partition: int, place: Committed) -> None:
@@ -270,37 +339,44 @@ class Intake:
         left, found = self._left.pop(partition, (None, 0))
         if place == left:
             tracker.deaths = min(tracker.deaths, found)
+        if place == left or tracker.convict == self._alone.pop(partition, None):
+            tracker.convict = NOBODY
         if self.forgive:
-            tracker.deaths = 0
-        self._check_deaths(tracker, partition)
+            tracker.forgive()
+        if self.forgive_failures or self.alarm is None:
+            tracker.failing = False
+        elif tracker.failing:
+            self.alarm.prove()
+        self._suspect(tracker, partition)
         self._restore(partition)
         self._found_deaths[partition] = tracker.deaths
         self.trackers[partition] = tracker
         self._fresh.add(partition)
 
-    def _check_deaths(self, tracker: Tracker, partition: int) -> None:
-        if tracker.deaths >= DEADLY:
-            raise Halt(
-                f"{self.service.step} died {tracker.deaths} times in a row on {self.service.source}[{partition}] "
-                f"at or after offset {tracker.committed.offset} without finishing one record; "
-                "look at the records there, then start it with --forgive-deaths"
-            )
+    def _without_offset(self, partition: int, committed: Mapping[int, Committed]) -> Halt:
+        """A group that has its place on other partitions was there before this one was added."""
+        group, topic = self.service.group, self.service.source
+        known = self.trackers or any(place.offset >= 0 for place in committed.values())
+        return halts.more_partitions(group, topic, partition) if known else halts.no_offset(group, topic, partition)
+
+    def _suspect(self, tracker: Tracker, partition: int) -> None:
+        """After too many deaths here, whatever may have been in hand goes alone; Halt where that did not help."""
+        if tracker.deaths >= HOPELESS:
+            place = tracker.committed.offset
+            raise halts.deaths(self.service.step, self.service.source, partition, place, tracker.deaths)
+        tracker.quarantine(_BATCH if self.service.prompt else 4 * self.service.concurrency)
+        if tracker.suspects:
+            self.quarantine[partition] = self._log.stable_ends(self.service.source, [partition])
 
     def _restore(self, partition: int) -> None:
         """Read the changelog up to its end; `committed()` has waited for the predecessor's transaction."""
         keeps = self.service.keeps
         if keeps is None:
-            self.stores[partition] = _STATELESS
+            self.stores[partition] = STATELESS
             return
-        self.stores[partition] = self._patiently(lambda: self._read_state(keeps, partition))
-
-    def _read_state(self, keeps: Keeps, partition: int) -> Store:
-        store = Store(keeps, self._codec, partition)
-        for count, record in enumerate(self._log.read(keeps.topic, partition)):
-            store.restore(record)
-            if self._owner is not None and count % _BEAT_EVERY == 0:
-                self._owner.beat()
-        return store
+        self.stores[partition] = self._patiently(
+            lambda: restored(keeps, self._codec, partition, self._log.read(keeps.topic, partition), self.waiting)
+        )
 
     def _renew(self) -> None:
         """Leave with the share uncommitted, and come back as a new member."""
@@ -320,31 +396,3 @@ class Intake:
                 return ask()
             except Retriable:
                 self.waiting()
-
-
-class _Nothing(Store):
-    """The state of a service that keeps none."""
-
-    def __init__(self) -> None:
-        """Keep nothing."""
-
-    def __len__(self) -> int:
-        return 0
-
-    def put(self, key: str, value: object) -> None:  # noqa: ARG002 - the signature of what it stands for
-        """Refuse: the service did not declare any state."""
-        raise TypeError(f"a service without `keeps` tried to keep {key}")
-
-    def get(self, key: str) -> None:
-        """Nothing."""
-        del key
-
-    def flush(self) -> list[Output]:
-        """Nothing."""
-        return []
-
-    def next_due(self) -> None:
-        """Never."""
-
-
-_STATELESS = _Nothing()

@@ -14,6 +14,7 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.ports import Clock, Record
 
 Resolve = Callable[[str], Any]
+Tell = Callable[..., None]
 Fetch = Callable[[Address], Awaitable[Record | None]]
 T = TypeVar("T")
 _PAUSE = 1.0  # s between looks at a broker that is away
@@ -24,7 +25,8 @@ class Kit:
     """The tools of a process.
 
     `resolve` turns `module:attribute` into the object. `fetch` reads one record where it lies. `settings` are those of
-    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1).
+    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1). `tell` writes a
+    line of the log: what happened, and facts by name.
     """
 
     codec: Codec
@@ -35,6 +37,7 @@ class Kit:
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell = lambda _, **__: None
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, name: Hashable, make: Callable[[], T]) -> T:

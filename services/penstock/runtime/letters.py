@@ -35,7 +35,8 @@ class DeadLetters:
 
     def bury(self, record: Record, around: Envelope | None, poison: Poison, now: int, *, origin: str = "") -> Done:
         """What cannot be processed at all: undecodable, of the wrong contract, too large."""
-        return self.dead(record, around, (Reason(poison.code, str(poison), poison.path),), now, origin=origin)
+        return self.dead(record, around, (Reason(poison.code, str(poison), poison.path),), now, origin=origin,
+                         failed=True)  # fmt: skip
 
     def dead(  # noqa: PLR0913 - what a dead letter has to say
         self,
@@ -51,8 +52,9 @@ class DeadLetters:
         value: bytes | None = None,
         suggestion: bytes | None = None,
         ended: list[str] | None = None,
+        failed: bool | None = False,
     ) -> Done:
-        """A task that failed for good.
+        """A task that failed for good; `failed` as in `Done`: a verdict is no failure of the step.
 
         `origin` is where a fallback finds its input, if not in this very record. `value` replaces the record's own
         where several records were judged together.
@@ -63,13 +65,13 @@ class DeadLetters:
         if around is None:
             part = dead_part(reasons)
             event = of_run("refused", "", "", now, step=self.step, address=str(record.address), dead=part)
-            return Done((), event, letter)
+            return Done((), event, letter, failed)
         event = self._event(record, around, now, effort)
         event["ended"] = ended or []
         event["outcome"] = outcome
         event["sha256"] = digest(payload) if payload and (judged or value is not None) else ""
         event["dead"] = dead_part(reasons, origin=origin or str(record.address), judged=judged, suggestion=suggestion)
-        return Done((), event, letter)
+        return Done((), event, letter, failed)
 
     def _event(self, record: Record, around: Envelope, now: int, effort: Effort) -> RunEvent:
         event = of_run("task_dead", around.run, around.event, now, step=self.step, deadline=around.deadline)

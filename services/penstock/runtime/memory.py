@@ -14,7 +14,8 @@ from typing import Any, Literal
 from zlib import crc32
 
 from penstock.contracts.address import Address
-from penstock.errors import Abort, Fatal, Fenced, Halt, Poison, Unknown
+from penstock.errors import Abort, Fatal, Fenced, Poison, Unknown
+from penstock.runtime import halts
 from penstock.runtime.ports import BY_KEY, Clock, Committed, Listener, Output, Record
 
 Fate = Literal["open", "committed", "aborted"]
@@ -184,9 +185,9 @@ class MemoryConsumer:
             found: list[Record] = []
             for partition, position in sorted(self._positions.items()):
                 end = self._broker.stable(self._topic, partition)
-                last = len(self._broker.topics[self._topic][partition])
-                if not self._broker.lows[self._topic, partition] <= position <= last:
-                    raise Halt(f"{self._topic}[{partition}] at {position}: the group's offset is gone from the topic")
+                low, last = self._broker.lows[self._topic, partition], len(self._broker.topics[self._topic][partition])
+                if not low <= position <= last:
+                    raise halts.offset_gone(self._group_id, self._topic, partition, position, low)
                 for record in self._broker.visible(self._topic, partition, position, end):
                     if len(found) >= limit:
                         break
@@ -245,9 +246,8 @@ class MemoryConsumer:
             self._group.members[self._id] = self
             self._group.generation += 1
             self._expired = False
-        count = len(self._broker.topics.get(self._topic, ()))
-        if not count:
-            raise Halt(f"topic {self._topic} does not exist")
+        if not (count := len(self._broker.topics.get(self._topic, ()))):
+            raise halts.missing(self._topic)
         target = self._group.target(self._id, count)
         self._generation = self._group.generation  # joined again before anything is revoked, as cooperative members do
         if gone := sorted(set(self._positions) - target):
@@ -366,7 +366,7 @@ class MemoryLog:
         """See the port."""
         with self._broker.lock:
             if self.partitions(topic) <= partition:
-                raise Halt(f"topic {topic} has no partition {partition}")
+                raise halts.missing(f"{topic}[{partition}]")
             if end is None:
                 self._broker.time_out(lambda transaction: (topic, partition) in transaction.touched)
                 end = len(self._broker.topics[topic][partition])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -17,6 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+from penstock.contracts.answers import shown
+
+_NOTHING: Mapping[str, float] = {}
 M = TypeVar("M", bound=MetricWrapperBase)
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -56,7 +59,17 @@ class Metrics:
             "penstock_step_duration_seconds", "Time an attempt took.", (*labels, "outcome"), buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
-        self._cost = Counter("penstock_step_cost_usd", "US dollars that attempts spent.", labels, registry=registry)
+        self._retries = Counter(
+            "penstock_step_retries", "Attempts that followed one that failed and counted.", labels, registry=registry
+        )
+        self._cost = Counter(
+            "penstock_step_cost_usd", "US dollars that attempts spent, by the model that a handler names.",
+            (*labels, "model"), registry=registry,
+        )  # fmt: skip
+        self._breaker = Gauge(
+            "penstock_step_breaker_open", "1 while a step with a circuit breaker starts no attempts.", labels,
+            registry=registry,
+        )  # fmt: skip
         self._dead = Counter(
             "penstock_dead_letters", "Dead letters, by the first reason.", (*labels, "reason"), registry=registry
         )
@@ -74,12 +87,25 @@ class Metrics:
             registry=registry,
         )
 
-    def attempt(self, step: str, outcome: str, seconds: float, cost_usd: float = 0.0) -> None:
-        """An attempt ended: ok, retry, invalid, error, timeout, escalated or dead."""
+    def attempt(self, step: str, outcome: str, seconds: float, spending: Mapping[str, float] = _NOTHING) -> None:
+        """An attempt ended: ok, retry, unavailable, invalid, error, timeout or escalated; US dollars by model."""
         self._child(self._attempts, step, outcome).inc()
         self._child(self._seconds, step, outcome).observe(seconds)
-        if cost_usd:
-            self._child(self._cost, step).inc(cost_usd)
+        if spending:
+            self.spent(step, spending)
+
+    def spent(self, step: str, spending: Mapping[str, float]) -> None:
+        """An attempt spent so many US dollars, by model."""
+        for model, usd in spending.items():
+            self._child(self._cost, step, shown(model)).inc(usd)
+
+    def retried(self, step: str) -> None:
+        """An attempt failed and counted, and another follows."""
+        self._child(self._retries, step).inc()
+
+    def breaker(self, step: str, is_open: int) -> None:
+        """A circuit breaker turned: 1 is open."""
+        self._child(self._breaker, step).set(is_open)
 
     def attempts(self, step: str, outcome: str) -> Tally:
         """Counts one kind of attempt, for a handler too quick to be timed one by one."""

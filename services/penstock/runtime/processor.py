@@ -8,14 +8,17 @@ from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import RunEvent
 from penstock.errors import Halt, Poison
-from penstock.runtime import bulletin, events
+from penstock.runtime import bulletin, events, halts
+from penstock.runtime.alarm import Alarm
 from penstock.runtime.bulletin import Bulletin
 from penstock.runtime.codec import Codec
 from penstock.runtime.intake import Intake
+from penstock.runtime.kit import Kit, Tell
 from penstock.runtime.lanes import Finished, Lanes, Ticket
+from penstock.runtime.offsets import NOBODY
 from penstock.runtime.parking import Parking
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
-from penstock.runtime.service import SAME, Done, Later, Message, Send, Service, View
+from penstock.runtime.service import SAME, Done, Later, Message, Send, Service, View, envelope_of
 from penstock.runtime.transactions import Transactions
 from penstock.runtime.watchdog import Heart
 
@@ -42,18 +45,23 @@ class Processor:
         heart: Heart | None = None,
         interval: float = 0.02,
         forgive_deaths: bool = False,
+        forgive_failures: bool = False,
         on_halt: Callable[[Service, Halt], None] | None = None,
+        tell: Tell = Kit.tell,
         lanes: Lanes | None = None,
         look: float = bulletin.EVERY,
     ) -> None:
         self._heart = heart or Heart(clock)
         self.halted: dict[str, Halt] = {}
+        self._halting: list[tuple[Intake, Halt]] = []
         self._clock = clock
         self._sleep = sleep
         self._interval = interval
         self._codec = codec
         self._encode_event = events.writer(codec)
         self._on_halt = on_halt
+        self._tell = tell
+        self._explained = False
         self._log: Log = cluster.log()
         self.lanes = lanes or Lanes()
         self.parking = Parking(clock)
@@ -63,6 +71,7 @@ class Processor:
         for intake in self.intakes:
             intake.attach(self)
             intake.forgive = forgive_deaths
+            intake.forgive_failures = forgive_failures
         self.transactions = Transactions(
             cluster, transactional_id, clock=clock, sleep=sleep, beat=self.beat, event=self._event_output,
             partitions=self._log.partitions,
@@ -82,13 +91,17 @@ class Processor:
         news = sum(board.look() for board in self._bulletins) > 0
         if not all(board.whole for board in self._bulletins):
             return news
-        self._answer_again(news=news)
+        suspicious = next((intake for intake in self.intakes if intake.quarantine), None)
+        if suspicious is None:
+            self._answer_again(news=news)
         for intake in list(self.intakes):
             try:
-                news |= self._advance(intake)
+                news |= self._advance(intake) if suspicious is None else self._isolate(intake, suspicious)
             except Halt as halt:
                 self._halt(intake, halt)
         news |= self._collect()
+        while self._halting:
+            self._halt(*self._halting.pop())
         now = self._clock()
         if news:
             self._last_news = now
@@ -117,7 +130,7 @@ class Processor:
             self._collect()
             self._sleep(_BUSY)
         for partition, tracker in trackers.items():
-            tracker.deaths = 0  # nobody died
+            tracker.acquit()
             self.transactions.share(intake, partition)
         self._commit()
 
@@ -150,21 +163,80 @@ class Processor:
             if tickets:
                 intake.in_flight += 1
                 self.lanes.submit(tickets, intake.service.concurrency)
+    def _isolate(self, intake: Intake, suspicious: Intake) -> bool:
+        """One record of a quarantine, marked before it is dispatched, and nothing else of the whole process meanwhile.
+
+        What was marked when the process died is a dead letter. No timer fires: its doing would be taken for a record's.
+        """
+        self._count_deaths(intake)
+        news = intake.hold(_IDLE if len(self.intakes) == 1 and not intake.in_flight else 0)
+        if any(other.in_flight for other in self.intakes):
+            return news
+        for partition in intake.freed(int(self._clock() * 1000)):
+            self.transactions.share(intake, partition)
+            news = True
+        record = intake.next_suspect() if intake is suspicious else None
+        if record is None:
+            return news
+        tracker, epoch = intake.trackers[record.partition], intake.epoch_of(record.partition)
+        intake.alone(record)
+        self.transactions.share(intake, record.partition)
+        self._commit()
+        if epoch != intake.epoch_of(record.partition):
+            return True
+        now = int(self._clock() * 1000)
+        if record.offset == tracker.convict:
+            self._convict(intake, record, now)
+            return True
+        tickets: list[Ticket] = []
+        self._open(intake, record, now, tickets)
+        intake.in_flight += len(tickets)
+        if tickets:
+            self.lanes.submit(tickets, intake.service.concurrency)
+        return True
+
+    def _convict(self, intake: Intake, record: Record, now: int) -> None:
+        """Bury a record without a look at its value, which may be what kills."""
+        try:
+            around = envelope_of(record) if intake.service.enveloped else None
+        except Poison:
+            around = None
+        self._tell("killed the process", step=intake.service.step, record=str(record.address))
+        poison = Poison("killed_the_process", "the process ended while it worked on nothing but this record")
+        self._finish(intake, record, around, intake.service.bury(record, around, poison, now))
 
     def _count_deaths(self, intake: Intake) -> None:
-        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
-        if fresh := intake.fresh():
-            for partition in fresh:
-                intake.trackers[partition].deaths += 1
+        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share.
+
+        A death that has its culprit is nobody else's.
+        """
+        fresh = intake.fresh()
+        if not fresh:
+            return
+        if not self._explained and any(intake.trackers[partition].convict != NOBODY for partition in fresh):
+            self._explained = True
+            self._take_back_deaths()
+        for partition in fresh:
+            tracker = intake.trackers[partition]
+            tracker.deaths = max(tracker.deaths, 1) if self._explained else tracker.deaths + 1
+            if tracker.suspects:
+                self._tell("quarantine", step=intake.service.step, partition=partition, records=tracker.suspects)
+            self.transactions.share(intake, partition)
+        self._commit()
+
+    def _take_back_deaths(self) -> None:
+        """From partitions that came before the one with the culprit."""
+        for intake in self.intakes:
+            for partition in intake.trackers.keys() - intake.fresh():
+                intake.trackers[partition].deaths = max(intake.trackers[partition].deaths - 1, 1)
                 self.transactions.share(intake, partition)
-            self._commit()
 
     def _open(self, intake: Intake, record: Record, now: int, tickets: list[Ticket]) -> None:
         service = intake.service
         around: Envelope | None = None
         try:
             if service.enveloped:
-                around = _envelope(record)
+                around = envelope_of(record)
             contract, value = self._codec.decode(record.value)
             if contract not in service.contracts:
                 raise Poison("wrong_contract", f"{contract} is not what {service.step} takes")
@@ -192,14 +264,19 @@ class Processor:
         finished = self.lanes.finished
         news = bool(finished)
         while finished:
-            self._conclude(finished.popleft())
+            ticket = finished[0].ticket
+            try:
+                self._conclude(finished.popleft())
+            except Halt as halt:  # for the end of the turn: this may be the middle of a poll
+                ticket.owner.halted = halt
+                self._halting.append((ticket.owner, halt))
         return news
 
     def _conclude(self, finished: Finished) -> None:
         ticket = finished.ticket
         intake, record = ticket.owner, ticket.record
         intake.in_flight -= 1
-        if ticket.epoch != intake.epoch_of(record.partition):
+        if ticket.epoch != intake.epoch_of(record.partition) or intake.halted:
             intake.dropped += 1
             return
         now = int(self._clock() * 1000)
@@ -221,8 +298,30 @@ class Processor:
         except Poison as poison:
             done = intake.service.bury(record, around, poison, int(self._clock() * 1000))
             outputs = self._encode(done, intake.service.runs, record.partition)
+        if (alarm := intake.alarm) is not None:
+            if done.failed:
+                self._alarmed(intake, alarm, record, done)
+            elif done.failed is False:
+                alarm.tasks += 1
+                if alarm.row:
+                    self._acquit(intake, alarm)
         self._add(intake, record.partition, done, outputs)
         intake.trackers[record.partition].complete(record.offset)
+
+    def _alarmed(self, intake: Intake, alarm: Alarm, record: Record, done: Done) -> None:
+        """A task failed. Halt where that was one too many: it is not done then, and the next life begins with it."""
+        told = alarm.failed()
+        if not told:
+            return
+        for partition in intake.mark(failing=True):
+            self.transactions.share(intake, partition)
+        raise halts.failures(intake.service.step, told, str(record.address), done.why)
+
+    def _acquit(self, intake: Intake, alarm: Alarm) -> None:
+        """A task went well, after some that did not."""
+        alarm.well()
+        for partition in intake.mark(failing=False):
+            self.transactions.share(intake, partition)
 
     def _add(self, intake: Intake, partition: int, done: Done, outputs: list[Output]) -> None:
         share = self.transactions.share(intake, partition)
@@ -282,7 +381,15 @@ class Processor:
             self._sleep(_BUSY if quiet < 1 else 5 * _BUSY)
 
     def _halt(self, intake: Intake, halt: Halt) -> None:
-        """This service stops and says so; the others of the process go on."""
+        """This service stops and says so; the others of the process go on. What it finished before is committed."""
+        if intake not in self.intakes:
+            return  # it gave two reasons in one turn
+        there = halt.code not in halts.TOPIC_GONE
+        if there and any(tracker.failing or tracker.suspects for tracker in intake.trackers.values()):
+            for partition, tracker in intake.trackers.items():
+                tracker.acquit()
+                self.transactions.share(intake, partition)
+            self._commit()
         intake.halted = halt
         self.halted[intake.service.step] = halt
         self.intakes.remove(intake)
@@ -304,10 +411,3 @@ class Processor:
         self.lanes.close()
         self.transactions.close()
         self._log.close()
-
-
-def _envelope(record: Record) -> Envelope:
-    found = [value for name, value in record.headers if name == envelope.HEADER]
-    if len(found) != 1 or not isinstance(found[0], bytes):
-        raise Poison("bad_envelope", f"{len(found)} headers named {envelope.HEADER}, expected one")
-    return envelope.parse(found[0])

@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 
 from penstock.errors import Halt
+from penstock.runtime import halts
 from penstock.runtime.ports import Consumer, Log
 
 _EVERY = 5.0  # s
+_ASK = 10.0  # s to wait for an answer where something is wrong already
 _LOOKS = 4  # in a row at which committed records lay there, a poll came back hungry and the place did not move
 
 
@@ -20,8 +22,9 @@ class Sentry:
     reads nothing, and only a new client helps.
     """
 
-    def __init__(self, log: Log, topic: str) -> None:
+    def __init__(self, log: Log, group: str, topic: str) -> None:
         self._log = log
+        self._group = group
         self._topic = topic
         self._looked = 0.0
         self._identity = ""
@@ -50,16 +53,23 @@ class Sentry:
             self._ends = self._log.stable_ends(self._topic, sorted(partitions)) if partitions else None
         return found
 
+    def cause(self) -> Halt | None:
+        """What lies behind a halt over the topic or its offsets: another topic of the same name explains them all."""
+        if not self._identity:
+            return None
+        try:
+            found = self._log.identity(self._topic).result(_ASK)
+        except Exception:  # noqa: BLE001 - whatever the client says, there is a reason to halt already
+            return None
+        return halts.made_again(self._group, self._topic) if found not in {"", self._identity} else None
+
     def _compare(self) -> None:
         if self._identities is None or not self._identities.done():
             return
         found = self._identities.result() if self._identities.exception() is None else ""
         self._identities = None
         if found and self._identity and found != self._identity:
-            raise Halt(
-                f"topic {self._topic} was deleted and made again: what was in it is gone, and the group's offsets mean "
-                "nothing any more; look at them, then start this step again"
-            )
+            raise halts.made_again(self._group, self._topic)
         self._identity = found or self._identity
 
     def _listen(self, consumer: Consumer, partitions: Collection[int]) -> list[int]:

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from penstock.contracts import envelope
 from penstock.contracts.envelope import Envelope
+from penstock.contracts.limits import Halting
 from penstock.contracts.records import RunEvent
 from penstock.errors import Poison
 from penstock.runtime.ports import Headers, Output, Record
@@ -38,12 +40,22 @@ class Send(NamedTuple):
 class Done(NamedTuple):
     """All that follows from one record (or timer), written in one transaction together with its offset.
 
-    `letter` is a dead letter; the `event` goes out after it and names its address.
+    `letter` is a dead letter; the `event` goes out after it and names its address. `failed` says whether the step could
+    not do its work: too many of these stop it. None where it says neither that it can nor that it cannot.
     """
 
     sends: Sequence[Send] = ()
     event: RunEvent | None = None
     letter: Output | None = None
+    failed: bool | None = False
+
+    @property
+    def why(self) -> str:
+        """Why a task is dead, in a few words."""
+        dead = self.event["dead"] if self.event is not None else None
+        if dead is None or not dead["reasons"]:
+            return "no reason was given"
+        return f"{dead['reasons'][0]['code']}: {dead['reasons'][0]['message']}"
 
 
 class State(Protocol):
@@ -126,7 +138,7 @@ class Service:
 
     `contracts` are accepted on `source`; anything else goes to `bury`, as does what cannot be decoded or encoded.
     `concurrency` is how many jobs run at once; a `prompt` service answers most records at once, so its polls are large;
-    `prepare` loads what the handler needs, once, before the first record.
+    `prepare` loads what the handler needs, once, before the first record. `halting` is when failed tasks stop it.
     """
 
     pipeline: str
@@ -143,3 +155,12 @@ class Service:
     concurrency: int = 1
     prompt: bool = False
     prepare: Callable[[], None] | None = None
+    halting: Halting | None = None
+
+
+def envelope_of(record: Record) -> Envelope:
+    """The envelope that a record carries; Poison when it has none, or several."""
+    found = [value for name, value in record.headers if name == envelope.HEADER]
+    if len(found) != 1 or not isinstance(found[0], bytes):
+        raise Poison("bad_envelope", f"{len(found)} headers named {envelope.HEADER}, expected one")
+    return envelope.parse(found[0])

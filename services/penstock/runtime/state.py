@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.runtime.codec import Codec
 from penstock.runtime.ports import Output, Record
 from penstock.runtime.service import Keeps
+
+_BEAT_EVERY = 10_000  # records of a changelog
 
 
 class Store:
@@ -117,3 +119,43 @@ class Store:
         else:
             self._dues[key] = due
             heapq.heappush(self._timers, (due, key))
+
+
+def restored(
+    keeps: Keeps, codec: Codec, partition: int, changelog: Iterable[Record], beat: Callable[[], None]
+) -> Store:  # fmt: skip
+    """The state that a changelog tells; `beat` is called now and then, for it may be long."""
+    store = Store(keeps, codec, partition)
+    for count, record in enumerate(changelog):
+        store.restore(record)
+        if count % _BEAT_EVERY == 0:
+            beat()
+    return store
+
+
+class _Nothing(Store):
+    """The state of a service that keeps none."""
+
+    def __init__(self) -> None:
+        """Keep nothing."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def put(self, key: str, value: object) -> None:  # noqa: ARG002 - the signature of what it stands for
+        """Refuse: the service did not declare any state."""
+        raise TypeError(f"a service without `keeps` tried to keep {key}")
+
+    def get(self, key: str) -> None:
+        """Nothing."""
+        del key
+
+    def flush(self) -> list[Output]:
+        """Nothing."""
+        return []
+
+    def next_due(self) -> None:
+        """Never."""
+
+
+STATELESS = _Nothing()

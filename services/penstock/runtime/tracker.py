@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from penstock.runtime.offsets import Progress, decode, encode
+from penstock.runtime.offsets import NOBODY, Progress, decode, encode
 from penstock.runtime.ports import Committed
 
-DEADLY = 3  # process deaths without progress, after which the partition is not dispatched again
+DEADLY = 3  # process deaths without progress, after which records are dispatched one by one
+HOPELESS = DEADLY + 3  # deaths after which that has not helped, and nothing is dispatched any more
 
 
 class Tracker:
@@ -28,7 +29,10 @@ class Tracker:
         self._top = progress.top
         self._read = base - 1
         self.deaths = progress.deaths
-        self._turn = progress.turn
+        self.failing = progress.failing
+        self.suspects = progress.suspects
+        self.convict = progress.suspect
+        self._suspect = NOBODY
 
     def __len__(self) -> int:
         return len(self._incomplete)
@@ -52,6 +56,26 @@ class Tracker:
         """Everything that follows from the record is in the next transaction."""
         del self._incomplete[offset]
 
+    def quarantine(self, suspects: int) -> None:
+        """The process died of something here: so many records go alone, if they do not do so already."""
+        if self.convict != NOBODY or self.deaths >= DEADLY:
+            self.suspects = max(self.suspects or suspects, len(self._incomplete), 1)
+
+    def alone(self, offset: int) -> None:
+        """A record is about to be dispatched alone: who finds this mark knows what the process died of."""
+        self.suspects -= 1
+        self._suspect = offset
+
+    def acquit(self) -> None:
+        """Nobody died, whatever becomes of what is in hand."""
+        self.deaths = 0
+        self._suspect = NOBODY
+
+    def forgive(self) -> None:
+        """Begin as if nobody ever died here."""
+        self.acquit()
+        self.suspects, self.convict = 0, NOBODY
+
     def caught_up(self, position: int) -> bool:
         """The end of the partition was seen at `position`; whether that is news worth a commit."""
         if self._incomplete:
@@ -65,7 +89,10 @@ class Tracker:
         """What to commit, of one moment: base and metadata fit each other."""
         base = next(iter(self._incomplete), self._top)
         deaths = 0 if base > self.committed.offset else self.deaths
-        progress = Progress(self._top, tuple(self._incomplete), deaths)
+        suspect = self._suspect if self._suspect in self._incomplete else NOBODY
+        progress = Progress(
+            self._top, tuple(self._incomplete), deaths, failing=self.failing, suspects=self.suspects, suspect=suspect
+        )
         snapshot = Committed(base, encode(base, progress))
         if snapshot == self.committed:
             snapshot = Committed(base, encode(base, progress._replace(turn=1)))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from penstock.contracts.records import RunEvent
-from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
+from penstock.errors import Abort, Fatal, Fenced, PenstockError, Retriable, Unknown
+from penstock.runtime import halts
 from penstock.runtime.intake import FENCED_AGAIN_WITHIN, Intake
 from penstock.runtime.lanes import Ticket
 from penstock.runtime.ports import Clock, Cluster, Committed, Output, Producer
@@ -240,7 +241,7 @@ class Transactions:
                 return
             self._beat()
             self._sleep(_TOPIC_PAUSE)
-        raise Halt(f"the topic {missing[0]}, to be written to, does not exist; `penstock apply` creates it")
+        raise halts.missing_output(missing[0])
 
     def _after_unknown(self, error: PenstockError) -> None:
         self.unknown += 1

@@ -131,6 +131,7 @@ class Stage:
         for intake in self.processor.intakes:
             self._expire(intake)
         self.processor.lanes.close()
+        self.work.get_on(running=True)  # or those who died here would be waited for
         self.processor = self._processor()
 
     def hold(self, step: str) -> None:

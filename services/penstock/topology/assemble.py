@@ -104,6 +104,8 @@ class _Room:
             concurrency=step.concurrency,
             acts_for=main,
             ladder=self._ladder(step),
+            halt=step.halt,
+            breaker=step.breaker,
             branching=self._branching(self.draft.steps[main or step.name]),
             settings=_settings(step.settings),
         )
@@ -119,6 +121,8 @@ class _Room:
             cost_usd=step.cost_usd,
             concurrency=step.concurrency,
             ladder=self._ladder(step),
+            halt=step.halt,
+            breaker=step.breaker,
             branching=self._branching(step),
             settings=_settings(step.settings),
         )
@@ -134,6 +138,8 @@ class _Room:
             attempts=step.attempts or (BY_RULES if only_rules else BY_CHECKS),
             concurrency=step.concurrency,
             ladder=self._ladder(step),
+            halt=step.halt,
+            breaker=step.breaker,
             branching=self._branching(step),
         )
 
@@ -148,6 +154,7 @@ class _Room:
             to=_names(step),
             gather=self._gather(step),
             ladder=self._ladder(step),
+            halt=step.halt,
             branching=self._branching(step),
         )
 
@@ -180,6 +187,8 @@ class _Room:
             reads=self.said.reads[step.name],
             attempts=step.attempts or BY_SINK,
             concurrency=step.concurrency,
+            halt=step.halt,
+            breaker=step.breaker,
             settings=_settings(step.settings),
         )
 

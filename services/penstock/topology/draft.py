@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from penstock.topology.plan import Attempts, MergePolicy, Reviews, Tie, Tolerance
+from penstock.topology.plan import Attempts, Breaker, Halting, MergePolicy, Reviews, Tie, Tolerance
 from penstock.topology.report import At, Spot
 
 Kind: TypeAlias = Literal["worker", "router", "validator", "aggregator", "effect", "output"]
 KINDS: tuple[Kind, ...] = ("worker", "router", "validator", "aggregator", "effect", "output")
+_HALTING = Halting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class StepDraft:
     cost_usd: float = 0.0
     concurrency: int = 16
     many: bool = False
+    halt: Halting = _HALTING
+    breaker: Breaker | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     checks: tuple[CheckDraft, ...] = ()
     merge: MergeDraft | None = None

@@ -52,6 +52,23 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
+class Halting:
+    """How many failed tasks stop a step: so many in a row, or this share of the last `of`."""
+
+    in_a_row: int = 50
+    share: float = 0.5
+    of: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """How many transient failures in a row keep a step from trying, and for how long."""
+
+    failures: int = 5
+    open_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """What follows when a task of this step is dead, in this order: re-run, fallback, missing, review, the end.
 
@@ -107,6 +124,8 @@ class Worker:
     concurrency: int = 16
     acts_for: str | None = None
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     branching: Branching = field(default_factory=Branching)
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -126,6 +145,8 @@ class Router:
     cost_usd: float = 0.0
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     branching: Branching = field(default_factory=Branching)
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -164,6 +185,8 @@ class Validator:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     branching: Branching = field(default_factory=Branching)
 
     kind: Literal["validator"] = "validator"
@@ -234,6 +257,7 @@ class Aggregator:
     to: tuple[str, ...]
     gather: Gather | None = None
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
     branching: Branching = field(default_factory=Branching)
 
     kind: Literal["aggregator"] = "aggregator"
@@ -249,6 +273,8 @@ class Effect:
     attempts: Attempts = Attempts()
     concurrency: int = 16
     ladder: Ladder = Ladder()
+    halt: Halting = Halting()
+    breaker: Breaker | None = None
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     kind: Literal["effect"] = "effect"

@@ -10,15 +10,16 @@ from penstock.topology import leads, merge_form, scalars
 from penstock.topology.document import Node, Table, Word
 from penstock.topology.draft import KINDS, CheckDraft, Kind, Lead, StepDraft
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Attempts
+from penstock.topology.plan import Attempts, Breaker, Halting
 from penstock.topology.report import At, Report, Spot
-from penstock.topology.wanted import ATTEMPTS, CHECK, ON_REJECT, STEP
+from penstock.topology.wanted import ATTEMPTS, BREAKER, CHECK, HALT, ON_REJECT, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CONTRACT = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.[A-Z][A-Za-z0-9_]*")
 _HOUR = 3_600_000
+_MANY = 1_000_000
 LONGEST_IN_MEMORY = 10_000  # ms; what waits longer is commanded again by the supervisor, which no effect listens to
 
 
@@ -82,6 +83,8 @@ def _worker(bare: StepDraft, fields: Fields) -> StepDraft:
         attempts=_attempts(fields),
         cost_usd=cost.value if cost else 0.0,
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
         settings=fields.settings("settings"),
     )
 
@@ -96,6 +99,8 @@ def _router(bare: StepDraft, fields: Fields) -> StepDraft:
         reads=contract(fields, "reads"),
         attempts=_attempts(fields),
         cost_usd=cost.value if cost else 0.0,
+        halt=_halt(fields),
+        breaker=_breaker(fields),
         concurrency=_concurrency(fields),
         settings=fields.settings("settings"),
     )
@@ -112,6 +117,8 @@ def _validator(bare: StepDraft, fields: Fields) -> StepDraft:
         review=on_reject.flag("review") if on_reject else None,
         attempts=_attempts(fields),
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
     )
 
 
@@ -126,6 +133,7 @@ def _aggregator(bare: StepDraft, fields: Fields) -> StepDraft:
         fallback=merge.judge if merge else None,
         wait_ms=fields.duration("wait", 1, 7 * 24 * _HOUR),
         writes=contract(fields, "writes", required=True),
+        halt=_halt(fields),
         review=fields.flag("review"),
     )
 
@@ -137,6 +145,8 @@ def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
         settings=fields.settings("settings"),
         attempts=_attempts(fields, LONGEST_IN_MEMORY),
         concurrency=_concurrency(fields),
+        halt=_halt(fields),
+        breaker=_breaker(fields),
     )
 
 
@@ -177,6 +187,30 @@ def _pause(part: Fields, node: Node, longest: int) -> int | None:
 def _concurrency(fields: Fields) -> int:
     given = fields.count("concurrency", 1, 10_000)
     return given.value if given else 16
+
+
+def _halt(fields: Fields) -> Halting:
+    part = fields.table_at("halt", HALT)
+    if part is None:
+        return Halting()
+    default = Halting()
+    row, share, of = part.count("in_a_row", 1, _MANY), part.number("share", 0.01, 1), part.count("of", 1, _MANY)
+    return Halting(
+        in_a_row=row.value if row else default.in_a_row,
+        share=default.share if share is None else share,
+        of=of.value if of else default.of,
+    )
+
+
+def _breaker(fields: Fields) -> Breaker | None:
+    part = fields.table_at("breaker", BREAKER)
+    if part is None:
+        return None
+    default = Breaker()
+    failures, span = part.count("failures", 1, _MANY), part.duration("open", 1, _HOUR)
+    return Breaker(
+        failures=failures.value if failures else default.failures, open_ms=span.value if span else default.open_ms
+    )
 
 
 def _checks(fields: Fields) -> Iterator[CheckDraft]:

@@ -16,6 +16,8 @@ INGRESS: Final = ("contract", "event_id", "remember", "to")
 REMEMBER: Final = ("for", "ids")
 EDGE: Final = ("step", "when", "otherwise", "each", "most")
 ATTEMPTS: Final = ("max", "timeout", "backoff")
+HALT: Final = ("in_a_row", "share", "of")
+BREAKER: Final = ("failures", "open")
 ON_REJECT: Final = ("reruns", "fallback", "review")
 CHECK: Final = ("rule", "run", "code", "path", "hint", "waivable", "retryable", "severity", "settings")
 POLICIES: Final[Mapping[MergePolicy, tuple[str, ...]]] = {
@@ -31,17 +33,25 @@ POLICIES: Final[Mapping[MergePolicy, tuple[str, ...]]] = {
 }
 MERGE: Final = ("policy", *dict.fromkeys(key for keys in POLICIES.values() for key in keys), "run")
 STEP: Final = {
-    "worker": ("kind", "run", "reads", "writes", "attempts", "cost", "concurrency", "fallback", "review", "settings",
-               "to"),
-    "router": ("kind", "run", "many", "reads", "attempts", "cost", "concurrency", "settings", "to"),
-    "validator": ("kind", "of", "checks", "on_reject", "attempts", "concurrency", "to"),
-    "aggregator": ("kind", "of", "gather", "merge", "wait", "writes", "review", "to"),
-    "effect": ("kind", "run", "settings", "attempts", "concurrency", "to"),
+    "worker": ("kind", "run", "reads", "writes", "attempts", "cost", "concurrency", "halt", "breaker", "fallback",
+               "review", "settings", "to"),
+    "router": ("kind", "run", "many", "reads", "attempts", "cost", "concurrency", "halt", "breaker", "settings", "to"),
+    "validator": ("kind", "of", "checks", "on_reject", "attempts", "concurrency", "halt", "breaker", "to"),
+    "aggregator": ("kind", "of", "gather", "merge", "wait", "writes", "halt", "review", "to"),
+    "effect": ("kind", "run", "settings", "attempts", "concurrency", "halt", "breaker", "to"),
     "output": ("kind", "contract", "key", "into", "to"),
 }  # fmt: skip
 
 NESTED: Final = {
-    key: part for part, keys in (("attempts", ATTEMPTS), ("on_reject", ON_REJECT), ("merge", MERGE)) for key in keys
+    key: part
+    for part, keys in (
+        ("attempts", ATTEMPTS),
+        ("on_reject", ON_REJECT),
+        ("merge", MERGE),
+        ("breaker", BREAKER),
+        ("halt", HALT[:2]),
+    )
+    for key in keys
 }
 
 WANTED: Final = {

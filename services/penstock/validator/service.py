@@ -15,6 +15,7 @@ from penstock.contracts.topics import Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Tried, Tries, at_once
 from penstock.runtime.exits import Exits
+from penstock.runtime.guard import guard
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters
 from penstock.runtime.ports import Record
@@ -41,8 +42,9 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=post.answer,
         bury=post.bury,
         concurrency=gate.concurrency,
-        prompt=post.checks.inline,
+        prompt=post.inline,
         prepare=post.checks.prepare,
+        halting=gate.halt,
     )
 
 
@@ -71,7 +73,8 @@ class _Post:
         self._gate = gate
         self._kit = kit
         self._exits = Exits(routes_of(plan, gate.name), kit.codec)
-        self._tries = Tries(gate.name, gate.attempts, kit)
+        self._tries = Tries(gate.name, gate.attempts, kit, guard(gate.name, gate.breaker, kit))
+        self.inline = self.checks.inline and gate.breaker is None
         self._letters = DeadLetters(plan.pipeline, gate.name, topics.dead(gate.name), plan.digest)
         self._quick = kit.metrics.attempts(gate.name, "ok")
 
@@ -83,7 +86,7 @@ class _Post:
             return Call(lambda: self._commanded(message.record, around, command))
         again = str(message.record.address)
         case = _Case(message.record, around, message.record.value or b"", message.value, again)
-        if self.checks.inline and around.deadline > view.now:
+        if self.inline and around.deadline > view.now:
             return self._at_once(case, view.now)
         return Call(lambda: self._ask(case, self._context(around)))
 
@@ -148,7 +151,7 @@ class _Post:
         self._kit.metrics.dead(self._gate.name, outcome.failed[0].code)
         return self._letters.dead(
             case.record, case.around, outcome.failed, now, effort=outcome.effort, origin=case.around.address,
-            outcome=outcome.code, value=case.payload,
+            outcome=outcome.code, value=case.payload, failed=outcome.failure,
         )  # fmt: skip
 
     def _attempt(self, value: dict[str, Any]) -> Callable[[Context, float], Awaitable[list[Finding]]]:

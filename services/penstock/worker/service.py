@@ -17,6 +17,7 @@ from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
 from penstock.runtime.attempts import Outcome, Tried, Tries, at_once
 from penstock.runtime.exits import Exits
+from penstock.runtime.guard import guard
 from penstock.runtime.handlers import Handler, payload_of
 from penstock.runtime.kit import Kit
 from penstock.runtime.letters import DeadLetters, suggested
@@ -50,8 +51,9 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
         answer=bench.answer,
         bury=bench.bury,
         concurrency=worker.concurrency,
-        prompt=handler.inline,
+        prompt=handler.inline and worker.breaker is None,
         prepare=handler.prepare,
+        halting=worker.halt,
     )
 
 
@@ -87,7 +89,8 @@ class _Bench:
         self._kit = kit
         self._exits = Exits(routes_of(plan, worker.name), kit.codec)
         self._budget = worker.cost_usd
-        self._tries = Tries(worker.name, worker.attempts, kit)
+        self._tries = Tries(worker.name, worker.attempts, kit, guard(worker.name, worker.breaker, kit))
+        self._inline = handler.inline and worker.breaker is None
         self._letters = DeadLetters(plan.pipeline, worker.name, topics.dead(worker.name), plan.digest, handler.version)
         self._quick = kit.metrics.attempts(worker.name, "ok")
 
@@ -100,7 +103,7 @@ class _Bench:
         where = str(message.record.address)
         data = message.record.value or b""
         job = _Job(message.record, around, where, where, where, data, task.value, self._context(around))
-        if self._handler.inline and around.deadline > view.now:
+        if self._inline and around.deadline > view.now:
             return self._at_once(job, view.now)
         return Call(lambda: self._work(job))
 
@@ -116,6 +119,8 @@ class _Bench:
         if tried.error is not None or not isinstance(tried.answer, self._usual):
             return Call(lambda: self._work(job, tried))
         self._quick.count += 1
+        if job.ctx.spent_usd:
+            self._kit.metrics.spent(self._worker.name, job.ctx.spending)
         return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
 
     async def _fetched(self, record: Record, around: Envelope, task: Fetch) -> Done:
@@ -185,5 +190,5 @@ class _Bench:
             value = self._kit.codec.encode(MERGE_CONFLICT, job.value)
         return self._letters.dead(
             job.record, job.around, said, now, effort=outcome.effort, origin=job.origin,
-            outcome=outcome.code or "failed", value=value, suggestion=suggestion,
+            outcome=outcome.code or "failed", value=value, suggestion=suggestion, failed=outcome.failure,
         )  # fmt: skip

@@ -10,12 +10,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from penstock.errors import Abort, Halt, PenstockError, Retriable
+from penstock.runtime import halts
 from penstock.runtime.kafka import settings
-from penstock.runtime.kafka.naming import of_committed, of_consumer
+from penstock.runtime.kafka.naming import MISSING, of_committed, of_consumer
 from penstock.runtime.ports import Committed, Listener, Record
 
 _EOF = KafkaError._PARTITION_EOF
-_MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 _YOUNG = 5.0  # s in which a topic that was just made may still be unknown to the broker that we ask
 
 
@@ -26,6 +26,7 @@ class KafkaConsumer:
         self, connection: Mapping[str, str], group: str, topic: str, listener: Listener, instance: str | None
     ) -> None:
         self._topic = topic
+        self._group = group
         self._listener = listener
         self._reached: dict[int, int] = {}
         self._errors: deque[PenstockError] = deque()
@@ -39,7 +40,7 @@ class KafkaConsumer:
         if self._errors:
             raise self._errors.popleft()
         if self._missing and time.monotonic() - self._missing > _YOUNG:
-            raise Halt(f"topic {self._topic} does not exist; `penstock apply` creates it")
+            raise halts.missing(self._topic)
         consumer = self._consumer
         first = consumer.poll(timeout) if timeout else None
         if timeout and first is None:
@@ -85,10 +86,10 @@ class KafkaConsumer:
         try:
             found = self._consumer.committed(asked, timeout=settings.CALL_TIMEOUT)
         except KafkaException as error:
-            raise of_committed(error) from error
+            raise of_committed(error, self._topic) from error
         for place in found:
             if place.error is not None:
-                raise of_committed(KafkaException(place.error))
+                raise of_committed(KafkaException(place.error), self._topic)
         return {place.partition: Committed(max(place.offset, -1), place.metadata or "") for place in found}
 
     def member(self) -> Any:
@@ -111,11 +112,22 @@ class KafkaConsumer:
     def _note(self, error: KafkaError, partition: int, offset: int) -> None:
         if error.code() == _EOF:
             self._reached[partition] = offset
-        elif error.code() in _MISSING:
+        elif error.code() in MISSING:
             self._missing = self._missing or time.monotonic()
-        elif (named := of_consumer(error)) is not None:
-            where = f"{self._topic}[{partition}]" if error.code() == KafkaError._AUTO_OFFSET_RESET else self._topic
-            self._errors.append(Halt(f"{where}: {named}") if isinstance(named, Halt) else named)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._errors.append(self._gone(partition, offset))
+        elif (named := of_consumer(error, self._topic)) is not None:
+            self._errors.append(named)
+
+    def _gone(self, partition: int, offset: int) -> Halt:
+        """What lay at the group's offset was deleted; where the partition begins now says how much that was."""
+        try:
+            begins, _ = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=settings.CALL_TIMEOUT
+            )
+        except KafkaException:
+            begins = -1
+        return halts.offset_gone(self._group, self._topic, partition, offset, begins)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:

@@ -22,8 +22,8 @@ from confluent_kafka.admin._listoffsets import (
 )  # the package's own door does not re-export it for type checkers
 
 from penstock.contracts.address import Address
-from penstock.errors import Halt, Retriable
-from penstock.runtime import logs
+from penstock.errors import Retriable
+from penstock.runtime import halts, logs
 from penstock.runtime.kafka import settings
 from penstock.runtime.kafka.naming import of_committed, of_consumer
 from penstock.runtime.ports import Record
@@ -130,11 +130,11 @@ class KafkaLog:
 
     def _end(self, topic: str, partition: int) -> int:
         if self._count(topic) <= partition:
-            raise Halt(f"there is no {topic}[{partition}]; `penstock apply` creates it")
+            raise halts.missing(f"{topic}[{partition}]")
         try:
             return self.high_watermarks(topic, [partition]).result(settings.CALL_TIMEOUT)[partition]
         except KafkaException as error:
-            raise of_committed(error) from error
+            raise of_committed(error, topic) from error
         except TimeoutError as error:
             raise Retriable(f"the broker does not say where {topic}[{partition}] ends") from error
 
@@ -142,7 +142,7 @@ class KafkaLog:
         try:
             ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=settings.CALL_TIMEOUT)
         except KafkaException as error:
-            raise of_committed(error) from error
+            raise of_committed(error, topic) from error
         return ends[0]
 
     def _count(self, topic: str) -> int:
@@ -188,7 +188,7 @@ def _until(consumer: Consumer, end: int) -> Iterator[Record]:
             elif error.code() == KafkaError._PARTITION_EOF:
                 if (message.offset() or 0) >= end:
                     return
-            elif (named := of_consumer(error)) is not None:
+            elif (named := of_consumer(error, message.topic() or "")) is not None:
                 raise named
     raise Retriable(f"the broker did not answer for {_PATIENCE * _POLL:.0f} s")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
-from penstock.errors import Abort, Fatal, Fenced, Halt, PenstockError, Retriable, Unknown
+from penstock.errors import Abort, Fatal, Fenced, PenstockError, Retriable, Unknown
+from penstock.runtime import halts
+
+MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 
 _REBALANCE = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS,
@@ -45,23 +48,24 @@ def of_producer(error: KafkaException) -> PenstockError:
     return Unknown(text)
 
 
-def of_consumer(cause: KafkaError) -> PenstockError | None:
-    """Name what a poll brought instead of a record; None when the client mends it by itself."""
+def of_consumer(cause: KafkaError, topic: str) -> PenstockError | None:
+    """Name what a poll of a topic brought instead of a record; None when the client mends it by itself.
+
+    An offset that is out of range is for the reader to name, who knows which one it was.
+    """
     code, text = cause.code(), f"{cause.name()}: {cause.str()}"
     if code in _DENIED:
         return Fatal(f"{_DENIED[code]} ({text})")
     if cause.fatal() or code in (KafkaError._FATAL, KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID):
         return Fenced(text)
-    if code == KafkaError._AUTO_OFFSET_RESET:
-        return Halt(f"the group's offset is gone from the topic ({text})")
-    if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):
-        return Halt(f"the topic does not exist; `penstock apply` creates it ({text})")
+    if code in MISSING:
+        return halts.missing(topic)
     if code in _PASSING or cause.retriable():
         return None
     return Fatal(text)
 
 
-def of_committed(error: KafkaException) -> PenstockError:
-    """Name why a group's places could not be read."""
-    named = of_consumer(error.args[0])
+def of_committed(error: KafkaException, topic: str) -> PenstockError:
+    """Name why a group's places, or the ends of a topic, could not be read."""
+    named = of_consumer(error.args[0], topic)
     return Retriable(str(error)) if named is None else named
