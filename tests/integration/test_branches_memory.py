@@ -11,7 +11,8 @@ import pytest
 
 from penstock import Reason, Reject
 from penstock.assembly.plans import contracts_beside, resolve
-from penstock.testing import Pipeline
+from penstock.errors import Mistake
+from penstock.testing import Pipeline, cases
 from penstock.testing.production import Production
 from penstock.topology.compiler import compile_topology
 from pipelines import check_order
@@ -139,3 +140,18 @@ def test_effects_of_items_have_keys_of_their_own(made: Made) -> None:
 
     assert len(pipeline.effects("reserve")) == 2
     assert len({key for _, key, _ in pipeline.cast.sent}) == 2
+
+
+@pytest.mark.parametrize(
+    ("stub", "code"), [("{to: nowhere}", "E040"), ("{to: [home, nowhere]}", "E040"), ("{answer: {id: a}}", "E023")]
+)
+def test_a_stub_of_a_router_names_its_successors(tmp_path: Path, stub: str, code: str) -> None:
+    """What it could never say is a mistake of the file of cases."""
+    path = tmp_path / "meet.test.yaml"
+    event = "{id: o1, country: DE, total: 1.0, lines: []}"
+    path.write_text(f"event: {event}\ncases:\n  a: {{stubs: {{pick: {stub}}}, expect: {{runs: 1}}}}\n")
+
+    with pytest.raises(Mistake) as caught:
+        cases.read(path, Production.of(TOPOLOGIES / "meet.yaml"))
+
+    assert caught.value.code == code

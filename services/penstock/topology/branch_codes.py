@@ -39,7 +39,7 @@ THE_BRANCHES = (
     Code("E097", "the items cannot be gathered under “{field}”: {trouble}", "{why}", "{advice}"),
     Code(
         "E098",
-        "“{name}” may run {most:,} times in one run; {allowed:,} are allowed",
+        "{who} may run {most:,} times in one run; {allowed:,} are allowed",
         "a fan-out within a fan-out multiplies, and every task is remembered until the run ends",
         "lower `most:`",
     ),

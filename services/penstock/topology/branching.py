@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from penstock.contracts.topics import INGRESS
@@ -36,6 +37,7 @@ class Branches:
         self.gathers = frozenset(gathers)
         self._place = {name: at for at, name in enumerate((INGRESS, *graph.order))}
         self._apart: set[tuple[Edge, Edge]] = set()
+        self._together: set[tuple[Edge, Edge]] = set()
 
     @cached_property
     def scopes(self) -> Mapping[str, Scope]:
@@ -68,6 +70,8 @@ class Branches:
         The one whose step comes later is only taken after an edge into that step, so it is enough that the other
         excludes all of these. A pair from which none can be reached that goes together is apart.
         """
+        if (one, other) in self._together:
+            return False
         ahead, seen = [(one, other)], set["tuple[Edge, Edge]"]()
         while ahead:
             pair = ahead.pop()
@@ -76,6 +80,7 @@ class Branches:
             seen.add(pair)
             further = self._earlier(*pair)
             if further is None:
+                self._together.add((one, other))
                 return False
             ahead += further
         self._apart |= seen
@@ -158,6 +163,17 @@ class Branches:
                 found |= set(self.missing[name])
         return frozenset(found)
 
+    @cached_property
+    def _before_joins(self) -> frozenset[str]:
+        """The ordered steps that are joins or lead to one: nothing else has to be told, whatever dies."""
+        ahead, found = [name for name in self.graph.order if name in self.joins], set[str]()
+        while ahead:
+            name = ahead.pop()
+            if name not in found and name in self.scopes:
+                found.add(name)
+                ahead += [edge.source for edge in self.graph.into.get(name, ())]
+        return frozenset(found)
+
     def _follows(self, edge: Edge) -> bool:
         """Whether an edge is the only way to a step, which runs as often."""
         return len(self.graph.into[edge.target]) == 1 and edge.target not in self.joins and not edge.way.each
@@ -174,18 +190,23 @@ class Branches:
         A step dies when all that could begin it is dead, or cannot come in a run in which the step `name` has run. A
         join lives on in that case: who decided against its other branches has told it, and it waits for the rest.
         """
-        dead, steps, ahead = set["Edge"](), set[str](), list(edges)
+        dead, steps, seen = set(edges), set[str](), set[str]()
+        ahead = [self._place[edge.target] for edge in dead if edge.target in self._before_joins]
+        heapify(ahead)
         while ahead:
-            edge = ahead.pop()
-            dead.add(edge)
-            if edge.target not in self.scopes:
-                continue  # it stands in a circle, or behind one
-            away = (cause in dead or (edge.target not in self.joins and self._excluded(cause, name))
-                    for cause in self.causes(edge.target))  # fmt: skip
-            if edge.target in steps or not all(away):
+            at = heappop(ahead)  # in their order, so that all that led to it is decided
+            step = self.graph.order[at - 1]
+            if step in seen:
                 continue
-            steps.add(edge.target)
-            ahead += [after for after in self.graph.out_of[edge.target] if after not in dead]
+            seen.add(step)
+            alive = [cause for cause in self.causes(step) if cause not in dead]
+            if alive and (step in self.joins or not all(self._excluded(cause, name) for cause in alive)):
+                continue
+            steps.add(step)
+            for after in self.graph.out_of[step]:
+                dead.add(after)
+                if after.target in self._before_joins:
+                    heappush(ahead, self._place[after.target])
         return _Death(dead, steps)
 
     def _excluded(self, edge: Edge, name: str) -> bool:

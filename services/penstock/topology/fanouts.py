@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     from penstock.topology.graph import Edge
     from penstock.topology.report import Report, Spot
 
+_MOST_TASKS = 10_000  # some 70 bytes each, in a record of 1 MB that remembers the run
+
 
 def check(draft: Draft, branches: Branches, report: Report) -> None:
     """Hold that paths that meet run equally often, but for a join that gathers the items of one branch."""
+    _hold(draft, branches, report)
+    _not_too_many(branches, report)
+
+
+def _hold(draft: Draft, branches: Branches, report: Report) -> None:
     for name in branches.graph.order:
         step = draft.steps[name]
         into = branches.graph.into[name]
@@ -30,7 +37,15 @@ def check(draft: Draft, branches: Branches, report: Report) -> None:
             _run_equally_often(step, branches, report)
         scope = branches.scopes[name]
         if scope and into[0].way.each and (most := items(scope)) > MOST_ITEMS:
-            report.add("E098", into[0].spot, name=name, most=most, allowed=MOST_ITEMS)
+            report.add("E098", into[0].spot, who=f"“{name}”", most=most, allowed=MOST_ITEMS)
+
+
+def _not_too_many(branches: Branches, report: Report) -> None:
+    """The tasks of all items together still fit into what is remembered of a run."""
+    inside = [scope for name, scope in branches.scopes.items() if scope]
+    if (most := sum(map(items, inside))) > _MOST_TASKS and not report.has("E098"):
+        who = "the steps of all fan-outs together"
+        report.add("E098", min(scope[0].spot for scope in inside), who=who, most=most, allowed=_MOST_TASKS)
 
 
 def items(scope: Scope) -> int:

@@ -11,7 +11,7 @@ from penstock.contracts.topics import INGRESS
 from penstock.topology.report import Spot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is made once, and known by being itself
 class Edge:
     """One entry of a `to:` that names a step which exists.
 
