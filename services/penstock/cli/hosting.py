@@ -17,9 +17,11 @@ from penstock.cli.cluster import lacks
 from penstock.cli.flags import read_settings
 from penstock.contracts import schemas
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.errors import Mistake
 from penstock.provision import places
 from penstock.runtime import logs
+from penstock.runtime.artifacts import DEFAULT, Store
 from penstock.runtime.codec import Codec
 from penstock.runtime.host import Host, Hosting
 from penstock.runtime.kafka import KafkaCluster
@@ -44,6 +46,7 @@ class Layout:
     drain: float = 20.0
     settings: tuple[str, ...] = ()
     forgive_deaths: bool = False
+    artifacts: str = DEFAULT
 
 
 def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, environment: Mapping[str, str]) -> Host:
@@ -55,7 +58,8 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     cluster = KafkaCluster(connection, instance=identity)
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
-    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings))
+    store = Store(layout.artifacts)
+    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings), artifacts=store)
     hosted = services(plan, names, kit)
     hosting = Hosting(
         identity, layout.interval, layout.drain, layout.forgive_deaths, layout.health_host, layout.health_port,
@@ -66,8 +70,9 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
 
 
 def kit_for(
-    cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time
-) -> Kit:
+    cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time,
+    artifacts: Artifacts = NOWHERE,
+) -> Kit:  # fmt: skip
     """The tools of one process."""
     reader: list[Log] = []
 
@@ -80,7 +85,7 @@ def kit_for(
         return await asyncio.to_thread(fetch, address)
 
     jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
-    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings)
+    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings, artifacts)
 
 
 _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives

@@ -9,7 +9,7 @@ import click
 
 from penstock.assembly.plans import compile_file
 from penstock.cli import connection
-from penstock.cli.flags import Duration
+from penstock.cli.flags import Duration, artifacts
 from penstock.cli.hosting import Layout, host
 
 
@@ -27,11 +27,12 @@ from penstock.cli.hosting import Layout, host
 @click.option(
     "--set", "settings", metavar="[STEP:]KEY=VALUE", multiple=True, help="A setting for handlers; may be repeated."
 )
+@artifacts
 @click.option("--forgive-deaths", is_flag=True, help="Dispatch again although the step died there three times.")
 @connection.options
 def run(
     file: Path, steps: tuple[str, ...], slot: int | None, unit: str | None, health_port: int | None, health_host: str,
-    commit_interval: float, drain: float, settings: tuple[str, ...], connection: dict[str, str], *,
+    commit_interval: float, drain: float, settings: tuple[str, ...], artifacts: str, connection: dict[str, str], *,
     forgive_deaths: bool,
 ) -> None:  # fmt: skip
     """Run the steps STEPS of FILE, or all of them, until SIGTERM or Ctrl-C.
@@ -41,7 +42,7 @@ def run(
     plan = compile_file(file)
     layout = Layout(
         steps=steps, slot=slot, unit=unit, health_port=health_port, health_host=health_host, interval=commit_interval,
-        drain=drain, settings=settings, forgive_deaths=forgive_deaths,
+        drain=drain, settings=settings, forgive_deaths=forgive_deaths, artifacts=artifacts,
     )  # fmt: skip
     host(plan, file, connection, layout, os.environ).run(
         lambda: click.echo(f"{plan.pipeline} {plan.digest} is running", err=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from penstock.contracts.answers import Reason
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.identity import effect_key
 from penstock.errors import PenstockError
 
@@ -23,7 +24,7 @@ class Context:
     """One attempt of one task.
 
     `key` is the id of the upstream event, `deadline` in ms since the epoch, `feedback` the verdict on the last try, on
-    a re-run. `budget_usd` is what this attempt may spend.
+    a re-run. `budget_usd` is what this attempt may spend, `artifacts` the store of what is too large to travel inline.
     """
 
     pipeline: str = ""
@@ -35,6 +36,7 @@ class Context:
     deadline: int = 0
     feedback: tuple[Reason, ...] = ()
     budget_usd: float = math.inf
+    artifacts: Artifacts = NOWHERE
     spent_usd: float = field(default=0.0, init=False)
 
     @property

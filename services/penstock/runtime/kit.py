@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.errors import Retriable
 from penstock.runtime.codec import Codec
 from penstock.runtime.metrics import Metrics
@@ -22,7 +23,8 @@ class Kit:
     """The tools of a process.
 
     `resolve` turns `module:attribute` into the object. `fetch` reads one record where it lies. `settings` are those of
-    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1).
+    the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1). `artifacts`
+    opens its store when it is first asked.
     """
 
     codec: Codec
@@ -33,6 +35,7 @@ class Kit:
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Artifacts = NOWHERE
 
     def settings_of(self, step: str, own: Mapping[str, Any]) -> dict[str, Any]:
         """A handler's settings; see `settled`."""

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from penstock.assembly.services import all_steps, services
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.records import Offer, Review, RunEvent, RunStatus
 from penstock.contracts.topics import Topics
 from penstock.errors import Fatal
@@ -47,6 +48,7 @@ class Stage:
         partitions: int = 1,
         metrics: Metrics | None = None,
         forgiving: bool = False,
+        artifacts: Artifacts = NOWHERE,
     ) -> None:
         self.plan = plan
         self.codec = codec
@@ -55,7 +57,9 @@ class Stage:
         self.clock = self.work.clock
         self.broker = MemoryBroker(self.clock)
         self.metrics = metrics or Metrics(plan.pipeline)
-        self.kit = Kit(codec, self.metrics, resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5)
+        self.kit = Kit(
+            codec, self.metrics, resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5, artifacts=artifacts
+        )  # fmt: skip
         self._reader = self.broker.log()
         self._forgiving = forgiving
         self._dying = False

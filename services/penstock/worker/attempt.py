@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from penstock.contracts.address import Address, parse
 from penstock.contracts.answers import Reason
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import COMMAND, Command, reason_of
@@ -45,6 +46,11 @@ def order(contract: str, value: dict[str, Any]) -> Order:
     return Fetch(address, tuple(map(reason_of, command["reasons"])))
 
 
-def context(pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...]) -> Context:
+def context(
+    pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...],
+    artifacts: Artifacts = NOWHERE,
+) -> Context:  # fmt: skip
     """The context of the first attempt."""
-    return Context(pipeline, step, around.run, around.event, around.item, 1, around.deadline, feedback, budget_usd)
+    return Context(
+        pipeline, step, around.run, around.event, around.item, 1, around.deadline, feedback, budget_usd, artifacts
+    )

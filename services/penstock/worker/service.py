@@ -92,7 +92,9 @@ class _Bench:
         assert around is not None  # noqa: S101 - the loop buries a message without one
         task = order(message.contract, message.value)
         feedback = task.feedback if isinstance(task, Fetch) else ()
-        ctx = context(self._plan.pipeline, self._worker.name, around, self._budget, feedback)
+        ctx = context(
+            self._plan.pipeline, self._worker.name, around, self._budget, feedback, self._kit.artifacts
+        )  # fmt: skip
         if isinstance(task, Fetch):
             return Call(lambda: self._fetched(message.record, around, task, ctx))
         where = str(message.record.address)
