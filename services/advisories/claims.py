@@ -18,8 +18,8 @@ _SAID = re.compile(
     rf"""
     (?P<cves>{_CVE}(?:\s*(?:,|and|&|,\s*and)\s*{_CVE})*)(?P<given>\s+(?:(?:has|have|had|was|were)\s+)?(?:been\s+)?assigned)?
   | (?P<vector>(?:CVSS:[234]\.\d/)?AV:[A-Z](?:/[A-Za-z]{{1,3}}:[A-Za-z]{{1,5}})+)
-  | CVSS\s*(?:v|version\s*)?(?P<major>[234])?(?:\.\d)?(?:\s+base)?(?:\s+score)?(?:\s+(?:of|is)|:)?
-      \s+(?P<score>10(?:\.0)?|\d\.\d)(?![\d.]*\d)
+  | CVSS(?:\s*(?:v|version\s*)?(?P<major>[234])(?:\.\d)?(?:\s+base)?(?:\s+score)?|(?:\s+base)?\s+score)
+      (?:\s+(?:of|is)|:)?\s+(?P<score>10(?:\.0)?|\d\.\d)(?![\d.]*\d)
   | \b(?P<before>none|low|medium|moderate|high|critical)[\s-]+severity\b
   | \bseverity(?:\s+(?:rating|level))?(?:\s+(?:is|was)|\s*:)?\s+{_ADVERBS}
       (?:(?:considered|rated|assessed|classified)\s+)?(?:(?:as|to\s+be)\s+)?

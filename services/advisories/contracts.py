@@ -31,7 +31,7 @@ class Score(Message):
 
 
 class Vulnerability(Message):
-    """One vulnerability; `text` is its prose without what that says of scores, so a model cannot read the answer."""
+    """One vulnerability; `text` is its prose, behind `blank` without what that says of scores."""
 
     advisory_id: str
     number: int

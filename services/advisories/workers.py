@@ -1,10 +1,11 @@
-"""The pipeline's workers: one reads the document, three look at each vulnerability, none knowing of the others."""
+"""The pipeline's workers: one reads the document, one blanks each vulnerability's text, three look at what is left."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from advisories.claims import without_claims
 from advisories.contracts import (
     Advisory,
     AdvisoryReceived,
@@ -16,7 +17,6 @@ from advisories.contracts import (
     Vulnerability,
 )
 from advisories.document import Flaw, NotCsaf, Stated, parse
-from advisories.past import text_of
 from penstock import Context, Reason, Reject
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ def read(event: AdvisoryReceived, ctx: Context) -> Advisory | Reject:
         count=len(document.flaws),
         vulnerabilities=tuple(_vulnerability(event.advisory_id, flaw) for flaw in document.flaws),
     )
+
+
+def blank(one: Vulnerability, _ctx: Context) -> Vulnerability:
+    """Take what the text says of scores out of it: nobody behind this step may read the answer."""
+    return one.model_copy(update={"text": without_claims(one.text)})
 
 
 class GuessSeverity:
@@ -116,7 +121,7 @@ def _vulnerability(advisory_id: str, flaw: Flaw) -> Vulnerability:
         number=flaw.number,
         cve=flaw.cve,
         cwe=flaw.cwe,
-        text=text_of(flaw),
+        text=flaw.prose,
         scores=tuple(map(_score, flaw.scores)),
     )
 

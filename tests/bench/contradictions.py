@@ -97,15 +97,16 @@ def statements(text: str) -> Iterator[dict[str, Any]]:
 
 def score_behind(words: list[Word]) -> dict[str, str] | None:
     """The number in `v3 base score of 9.8`: nothing but those words may stand before it."""
-    major = ""
+    major, named = "", False
     for word in words:
         plain = word.text.lower().rstrip(".:")
-        if re.fullmatch(r"v?[234](\.\d)?", plain) and not major and plain not in {"2.0", "3.0", "4.0"}:
+        if re.fullmatch(r"v?[234](\.\d)?", plain) and not (major or named):
             major = plain.lstrip("v")[0]
         elif re.fullmatch(r"\d{1,2}\.\d", plain) or plain == "10":
-            return {"value": f"{float(plain):.1f}", "major": major}
-        elif plain not in {"base", "score", "of", "is"}:
+            return {"value": f"{float(plain):.1f}", "major": major} if major or named else None
+        elif plain not in {"version", "base", "score", "of", "is"}:
             return None
+        named = named or plain == "score"
     return None
 
 
