@@ -1,4 +1,4 @@
-"""Bands learned from texts of other advisories: a linear model, and the nearest neighbours."""
+"""Bands learned from texts of other advisories: naive Bayes, and the nearest neighbours."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.preprocessing import normalize
 
 from advisories.bands import Band
 from advisories.past import SAMPLE, Known, Past
 
 _WIDTH = 2**14
 _NEAREST = 3
-_SOFTNESS = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Model:
 class Lessons:
     """What a folder teaches, each model made once: never from the advisory it is asked about, nor from the same CVE.
 
-    Rows are hashed words and word pairs, weakness included: what a row looks like depends on its own text alone, so
+    Rows are hashed words, weakness included: what a row looks like depends on its own text alone, so
     nothing of the one that is asked about leaks into the others.
     """
 
@@ -57,10 +56,11 @@ class Lessons:
 
     def __post_init__(self) -> None:
         self._hashed = HashingVectorizer(
-            n_features=_WIDTH, ngram_range=(1, 2), binary=True, alternate_sign=False, stop_words="english"
+            n_features=_WIDTH, binary=True, alternate_sign=False, norm=None, stop_words="english"
         )
         texts = [_words(row.cwe, row.text) for row in self.past.known]
         self._rows: csr_matrix = self._hashed.transform(texts or [""])
+        self._directions: csr_matrix = normalize(self._rows)
         self._bands: NDArray[np.str_] = np.array([row.band for row in self.past.known])
 
     def prepare(self) -> None:
@@ -86,7 +86,7 @@ class Lessons:
         places = self.past.held_out(advisory_id, cve)
         if not places:
             return []
-        cosines = (self._rows[list(places)] @ self._row(cwe, text).T).toarray().ravel()
+        cosines = (self._directions[list(places)] @ normalize(self._row(cwe, text)).T).toarray().ravel()
         order = np.argsort(-cosines, kind="stable")[:_NEAREST]
         return [(self.past.known[places[at]], float(cosines[at])) for at in order]
 
@@ -97,8 +97,7 @@ class Lessons:
         bands = self._bands[places]
         if len(set(bands)) == 1:
             return Model(None, len(places), bands[0])
-        model = OneVsRestClassifier(LogisticRegression(C=_SOFTNESS, solver="liblinear", random_state=0))
-        return Model(model.fit(self._rows[places], bands), len(places))
+        return Model(MultinomialNB().fit(self._rows[places], bands), len(places))
 
 
 def most(neighbours: list[tuple[Known, float]]) -> Band:
