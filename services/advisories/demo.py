@@ -15,7 +15,7 @@ from rich.console import Console
 
 from advisories.document import NotCsaf, parse
 from advisories.past import SAMPLE
-from advisories.score import Score, contradicting, score, table
+from advisories.score import Score, score, table, told
 from demos.follow import Follower
 from demos.stage import Play, Stage, stage
 from penstock.cli import end, progress
@@ -95,8 +95,8 @@ def _reviews(on: Stage) -> list[dict[str, Any]]:
 def _show(result: Result) -> None:
     console = Console(width=80)
     console.print(table(result))
-    if result["contradictions"]:
-        console.print(contradicting(result["contradictions"]))
+    for one in result["contradictions"]:
+        console.print(told(one), highlight=False)
     console.print(
         f"{result['bytes'] / 1e6:.1f} MB of documents went by reference. {result['filed']:,} advisories were filed. "
         f"{result['under_way']:.0f} s from the first event to the last end, {result['seconds']:.0f} s in all.",

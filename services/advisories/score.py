@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from rich.table import Table
 
+from advisories.claims import base_metrics
 from advisories.merge import SCORES
 from demos.shares import cells
 
@@ -94,14 +95,14 @@ def table(result: Score) -> Table:
     return made
 
 
-def contradicting(contradictions: Sequence[Found]) -> Table:
-    """Each contradiction, one a line."""
-    made = Table(title=f"{len(contradictions):,} contradictions", title_justify="left", width=80)
-    for heading in ("advisory", "kind", "CVE", "prose says", "structured"):
-        made.add_column(heading, overflow="fold")
-    for one in contradictions:
-        made.add_row(one.advisory, one.kind, one.cve or "any", one.prose, one.structured)
-    return made
+def told(contradiction: Found) -> str:
+    """One line about a contradiction; of two vectors, only the metrics in which they differ."""
+    says, holds = contradiction.prose, contradiction.structured
+    if contradiction.kind == "vector":
+        said, held = base_metrics(says), base_metrics(holds)
+        says, holds = " ".join(sorted(said - held)), " ".join(sorted(held - said))
+    who = contradiction.cve or "the advisory"
+    return f"{contradiction.advisory}  {who}  {contradiction.kind}: prose says {says}, structured is {holds}"
 
 
 def _both(assessment: Mapping[str, Any]) -> bool:

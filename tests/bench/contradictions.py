@@ -1,4 +1,4 @@
-"""`python tests/bench/contradictions.py DIR`: where prose and scores differ in CSAF documents, straight from the JSON.
+"""`python tests/bench/contradictions.py DIR [JSON]`: where prose and scores differ in CSAF documents, from their JSON.
 
 Shares no code with `services/advisories`, whose findings it is held against: it walks words where that walks patterns,
 and looks backwards for whom a statement is about where that goes forwards.
@@ -46,7 +46,7 @@ def findings(path: Path) -> list[Finding]:
     for entry in entries:
         scores.setdefault(entry.get("cve", ""), []).extend(numbers(entry))
     everything = [score for entry in entries for score in numbers(entry)]
-    found = []
+    found: list[Finding] = []
     for text in [head["title"], *(note["text"] for note in head.get("notes", []))]:
         found += contrary(advisory, list(statements(text)), "", everything, scores)
     for entry in entries:
@@ -169,11 +169,22 @@ def band(score: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """One JSON object a line, and a sum at the end."""
+    """One JSON object a line and a sum; or, with a second argument, how the `--json` of the demo differs from that."""
     found = [one for path in sorted(Path(sys.argv[1]).glob("*.json")) for one in findings(path)]
+    if len(sys.argv) > 2:
+        sys.stdout.write(compared(found, json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))) + "\n")
+        return
     for one in found:
         sys.stdout.write(json.dumps(one._asdict()) + "\n")
     sys.stderr.write(f"{len(found)} contradictions in {len({one.advisory for one in found})} documents\n")
+
+
+def compared(found: list[Finding], demo: dict[str, Any]) -> str:
+    """How many of both are the same, and what only one of them found."""
+    theirs = {Finding(one["advisory"], one["kind"], one["cve"], one["prose"][max(0, one["prose"].find("AV:")) :])
+              for one in demo["contradictions"]}  # fmt: skip
+    alone = [f"only here: {one}" for one in set(found) - theirs] + [f"only there: {one}" for one in theirs - set(found)]
+    return "\n".join([f"{len(set(found) & theirs)} found by both, {len(alone)} by one alone", *sorted(alone)])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import click
 
@@ -67,11 +66,3 @@ class Duration(click.ParamType[float, str]):
         if match is None:
             self.fail(f"“{value}” is not a duration like 500ms, 90s, 15m or 2h", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
-
-
-def artifacts(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flag that says where artifacts lie."""
-    return click.option(
-        "--artifacts", default="artifacts", show_default=True, envvar="PENSTOCK_ARTIFACTS", metavar="FOLDER|URL",
-        help="Where large things lie: a folder, or s3://, gs:// or az://.",
-    )(command)  # fmt: skip

@@ -9,7 +9,7 @@ import click
 
 from penstock.assembly.plans import compile_file
 from penstock.cli import connection
-from penstock.cli.flags import Duration, artifacts
+from penstock.cli.flags import Duration
 from penstock.cli.hosting import Layout, host
 
 
@@ -27,7 +27,14 @@ from penstock.cli.hosting import Layout, host
 @click.option(
     "--set", "settings", metavar="[STEP:]KEY=VALUE", multiple=True, help="A setting for handlers; may be repeated."
 )
-@artifacts
+@click.option(
+    "--artifacts",
+    metavar="FOLDER|URL",
+    default="artifacts",
+    show_default=True,
+    envvar="PENSTOCK_ARTIFACTS",
+    help="Where large things lie: a folder, or s3://, gs:// or az://.",
+)
 @click.option("--forgive-deaths", is_flag=True, help="Dispatch again although the step died there three times.")
 @connection.options
 def run(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT = "artifacts"
+IN_MEMORY = "memory:///"
 LIMIT = 64 << 20  # bytes of one artifact: it is held in memory whole
 _SCHEMES = ("file", "memory", "s3", "gs", "az")
 _LONGEST = 20.0  # s for one request; a step's attempts are what tries again
@@ -103,7 +104,7 @@ def _url(root: str) -> str:
         raise Misuse("E335", f"“{root[:80]}” is no place for artifacts",
                      why=f"expected a folder, or a URL that begins with {', '.join(f'{s}://' for s in _SCHEMES)}",
                      fix="name a folder, or a bucket like s3://bucket/folder", place=Place("--artifacts"))  # fmt: skip
-    return root.rstrip("/") + "/" if scheme != "memory" else "memory:///"
+    return root.rstrip("/") + "/" if scheme != "memory" else IN_MEMORY
 
 
 def _stays(folder: Path, path: str) -> None:

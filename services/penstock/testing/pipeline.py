@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.contracts.identity import effect_key
 from penstock.errors import Mistake
-from penstock.runtime.artifacts import Store
+from penstock.runtime.artifacts import IN_MEMORY
 from penstock.testing.cast import Cast, Line
 from penstock.testing.lines import dying, filled, merged
 from penstock.testing.production import Production, Role, name_of
@@ -31,9 +31,9 @@ class Pipeline(Stage):
 
     def __init__(
         self, topology: Path | str | Production, *, stub_all: bool = False, partitions: int = 1,
-        settings: Mapping[str, str] | None = None, artifacts: Path | str = "memory:///",
+        settings: Mapping[str, str] | None = None, artifacts: Path | str = IN_MEMORY,
     ) -> None:  # fmt: skip
-        production = topology if isinstance(topology, Production) else Production.of(topology, settings)
+        production = topology if isinstance(topology, Production) else Production.of(topology, settings, str(artifacts))
         self.production = production
         self.cast = Cast()
         self.unanswered: list[str] = []
@@ -41,7 +41,7 @@ class Pipeline(Stage):
             self._usual(role, stub_all=stub_all)
         super().__init__(
             production.plan, production.codec, self._actor, partitions=partitions, metrics=production.metrics,
-            artifacts=Store(str(artifacts)),
+            artifacts=production.artifacts,
         )  # fmt: skip
 
     def stub(self, name: str, *turns: Line, event: str = "") -> None:
