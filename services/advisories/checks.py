@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from advisories.contracts import Assessed, Assessment
 from advisories.contradictions import Contradiction, contradictions
 from advisories.document import parse
-from penstock import Context, Reason
+from penstock import Context, Reason, inline
 
 
+@inline
 def scores_hold(value: Assessment, _ctx: Context) -> Iterable[Reason]:
     """Every vector can be read and comes to what is stated, and the stated severity is the score's."""
     for problem in value.problems:

@@ -17,7 +17,7 @@ from advisories.contracts import (
     Vulnerability,
 )
 from advisories.document import Flaw, NotCsaf, Stated, parse
-from penstock import Context, Reason, Reject
+from penstock import Context, Reason, Reject, inline
 
 if TYPE_CHECKING:
     from advisories.learning import Lessons
@@ -41,6 +41,7 @@ def read(event: AdvisoryReceived, ctx: Context) -> Advisory | Reject:
     )
 
 
+@inline
 def blank(one: Vulnerability, _ctx: Context) -> Vulnerability:
     """Take what the text says of scores out of it: nobody behind this step may read the answer."""
     return one.model_copy(update={"text": without_claims(one.text)})
@@ -69,6 +70,7 @@ class GuessSeverity:
         return Guess(number=one.number, cve=one.cve, band=band, confidence=confidence, learned_from=seen)
 
 
+@inline
 def read_scores(one: Vulnerability, _ctx: Context) -> Scored | Reject:
     """Compute the base score from the vector and hold it against what is stated."""
     from advisories.scores import computed  # noqa: PLC0415 - only the process that hosts this step needs the library
