@@ -1,8 +1,12 @@
 """Artifacts: what a reference may lead to, and which error each way of failing is."""
 
 import hashlib
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -134,6 +138,59 @@ def test_a_bucket_that_does_not_answer_may_come_back(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(Retriable, match="s3://bucket/folder/ do not answer"):
         Store("s3://bucket/folder").get(HELLO)
+
+
+class _Bucket(BaseHTTPRequestHandler):
+    """As much of S3 as a GET and a PUT need, for one bucket; `busy` keys answer 503."""
+
+    held: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        """Answer an object, or why not."""
+        code = 503 if "busy" in self.path else 200 if self.path in self.held else 404
+        data = self.held.get(self.path, b"") if code == 200 else b"<Error/>"
+        self.send_response(code)
+        for name, value in (("Content-Length", str(len(data))), ("ETag", '"e"'),
+                            ("Last-Modified", "Wed, 25 Nov 2026 12:00:00 GMT")):  # fmt: skip
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_PUT(self) -> None:
+        """Keep an object."""
+        self.held[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("ETag", '"e"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A bucket that speaks S3 on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {"AWS_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "AWS_ALLOW_HTTP": "true",
+                        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "r"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    yield Store("s3://bucket/folder")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_bucket_is_used_as_a_folder_is(bucket: Store) -> None:
+    """Over the wire: what is put is got, below its folder; what is not there is gone, a busy one may come back."""
+    ref = bucket.put(b"a large thing")
+
+    assert bucket.get(ref) == b"a large thing"
+    assert list(_Bucket.held) == [f"/bucket/folder/sha256/{ref.sha256[:2]}/{ref.sha256}"]
+    assert code(bucket, replace(ref, uri="gone")) == "artifact_gone"
+    assert code(bucket, replace(ref, uri="s3://other/folder/gone")) == "artifact_outside"
+    with pytest.raises(Retriable):
+        bucket.get(replace(ref, uri="busy"))
 
 
 @pytest.mark.parametrize("root", ["ftp://host/folder", "http://host/", "s3://bucket?key=secret", "https://host/x#y"])

@@ -21,7 +21,7 @@ DEFAULT = "artifacts"
 IN_MEMORY = "memory:///"
 LIMIT = 64 << 20  # bytes of one artifact: it is held in memory whole
 _SCHEMES = ("file", "memory", "s3", "gs", "az")
-_LONGEST = 20.0  # s for one request; a step's attempts are what tries again
+_LONGEST = 20.0  # s in which a request may be made again; a step's attempts are what tries on
 
 
 class Store:
@@ -76,9 +76,7 @@ class Store:
                 self._store = from_url(self.root)
             elif self._store is None:
                 self._store = from_url(
-                    self.root,
-                    client_options={"timeout": timedelta(seconds=_LONGEST)},
-                    retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=_LONGEST)},
+                    self.root, retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=_LONGEST)}
                 )
             return self._store
 
