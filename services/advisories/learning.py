@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -46,8 +45,8 @@ class Model:
 class Lessons:
     """What a folder teaches, each model made once: never from the advisory it is asked about, nor from the same CVE.
 
-    Rows are hashed words, weakness included: what a row looks like depends on its own text alone, so
-    nothing of the one that is asked about leaks into the others.
+    Rows are hashed words, weakness included: what a row looks like depends on its own text alone, so nothing of the
+    one that is asked about leaks into the others.
     """
 
     past: Past
@@ -102,9 +101,9 @@ class Lessons:
 
 def most(neighbours: list[tuple[Known, float]]) -> Band:
     """The band with the most similarity behind it; the nearer one's where two have as much."""
-    weight: Counter[Band] = Counter()
+    weight: dict[Band, float] = {}
     for known, similarity in neighbours:
-        weight[known.band] += similarity  # type: ignore[assignment]  # a Counter adds what it is given
+        weight[known.band] = weight.get(known.band, 0.0) + similarity
     return max(weight, key=lambda band: weight[band])
 
 
