@@ -450,6 +450,33 @@ scripts = st.fixed_dictionaries({}, optional=dict.fromkeys(ACTORS, lines))
 scores = st.sampled_from([0.9, 0.9, 0.3, 1.5, -1.0])
 doings = st.lists(st.sampled_from(["approve", "reject", "kill", "pause", "again"]), max_size=8)
 
+# --- artifacts ----------------------------------------------------------------------------------------------------
+
+_steps = st.sampled_from(
+    [
+        "a",
+        "..",
+        ".",
+        "",
+        "/",
+        "\\",
+        "%2e%2e",
+        "%2E.",
+        "%2f",
+        "%5c",
+        "%00",
+        "\0",
+        "~",
+        "file:///",
+        "s3://b/",
+        "//[",
+        "sha256",
+    ]
+)
+uris = st.one_of(
+    st.text(max_size=30), st.lists(_steps, max_size=8).map("/".join), st.lists(_steps, max_size=8).map("".join)
+)
+
 # --- advisories ---------------------------------------------------------------------------------------------------
 
 _sentences = st.sampled_from([

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from penstock.contracts.identity import digest
 from penstock.errors import Poison
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
 _BYTES = "application/octet-stream"
 
 
@@ -75,6 +76,12 @@ def reference(given: ArtifactRef | Mapping[str, Any], most: int) -> ArtifactRef:
     return ref
 
 
+def scheme_of(uri: str) -> str:
+    """The scheme in front of a URI; empty for a path."""
+    found = _SCHEME.match(uri)
+    return found[1] if found else ""
+
+
 def path_below(root: str, uri: str) -> str:
     """The path of a URI below a root (a URL that ends with a slash); Poison when it does not lie there.
 
@@ -82,7 +89,7 @@ def path_below(root: str, uri: str) -> str:
     """
     if uri.startswith(root):
         uri = uri.removeprefix(root)
-    elif urlsplit(uri).scheme or uri.startswith("/"):
+    elif scheme_of(uri) or uri.startswith("/"):
         raise Poison("artifact_outside", f"{uri[:200]} does not lie below {root}")
     path = unquote(uri)
     if not path.isprintable() or "\\" in path or {"", ".", ".."} & set(path.split("/")):

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
-from penstock.contracts.artifacts import ArtifactRef, path_below, place_of, reference, the_same
+from penstock.contracts.artifacts import ArtifactRef, path_below, place_of, reference, scheme_of, the_same
 from penstock.errors import Misuse, Place, Poison, Retriable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Store:
     def __init__(self, root: str = DEFAULT, *, limit: int = LIMIT) -> None:
         self.root = _url(root)
         self._limit = limit
-        self._folder = Path(unquote(urlsplit(self.root).path)) if self.root.startswith("file:") else None
+        self._folder = Path(unquote(self.root.removeprefix("file://"))) if self.root.startswith("file:") else None
         self._store: ObjectStore | None = None
         self._lock = Lock()
 
@@ -95,7 +95,7 @@ class Store:
 
 def _url(root: str) -> str:
     """A root as a URL that ends with a slash."""
-    scheme = urlsplit(root).scheme
+    scheme = scheme_of(root)
     if not scheme:
         return Path(root).resolve().as_uri().rstrip("/") + "/"
     if scheme not in _SCHEMES or "?" in root or "#" in root:
