@@ -15,7 +15,7 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11;
 	"$$it" -c '$(SUITABLE)' 2>/dev/null && { echo "$$it"; break; }; done)
 
 is = $(filter-out 0 no false,$($(1)))
-EXTRAS := broker triage $(if $(call is,EMBEDDINGS),embeddings)
+EXTRAS := broker triage advisories $(if $(call is,EMBEDDINGS),embeddings)
 SYNCED := .venv/.synced$(if $(call is,EMBEDDINGS),-embeddings)
 
 # Modules that write files of this repository; with --check they only say whether a file is stale.

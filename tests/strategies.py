@@ -459,3 +459,60 @@ scores = st.sampled_from([0.9, 0.9, 0.3, 1.5, -1.0])
 doings = st.lists(
     st.sampled_from(["approve", "edit", "reject", "retry", "claim", "cancel", "kill", "pause", "again"]), max_size=8
 )
+
+# --- artifacts ----------------------------------------------------------------------------------------------------
+
+_steps = st.sampled_from(
+    [
+        "a",
+        "..",
+        ".",
+        "",
+        "/",
+        "\\",
+        "%2e%2e",
+        "%2E.",
+        "%2f",
+        "%5c",
+        "%00",
+        "\0",
+        "~",
+        "file:///",
+        "s3://b/",
+        "//[",
+        "sha256",
+    ]
+)
+uris = st.one_of(
+    st.text(max_size=30), st.lists(_steps, max_size=8).map("/".join), st.lists(_steps, max_size=8).map("".join)
+)
+
+# --- advisories ---------------------------------------------------------------------------------------------------
+
+_sentences = st.sampled_from([
+    "CVE-1900-0001 has been assigned to this vulnerability.", "CVE-1900-0002 been assigned.",
+    "It can be combined with CVE-1900-0001.", "CVE-1900-0002, and CVE-1900-0003 have been assigned.",
+    "A CVSS v3 base score of 9.8 has been calculated;", "A CVSS v3.1 base score of 7.5", "CVSS score of 5.0,",
+    "A CVSS v2 base score of 9.8.", "the vector string is (AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H).",
+    "(CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H/E:P)", "(AV:N/AC:L/Au:N/C:N/I:N/A:C)",
+    "We consider this a low severity issue.", "The severity is therefore considered moderate.",
+    "It is critical to high availability.", "Version 9.8 is safe.",
+])  # fmt: skip
+proses = st.lists(_sentences, max_size=6).map(" ".join)
+_scored = st.sampled_from([
+    ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8, "CRITICAL"),
+    ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H", 7.5, "HIGH"),
+])  # fmt: skip
+
+
+@st.composite
+def advisories(draw: st.DrawFn) -> dict[str, Any]:
+    """A CSAF document of up to four vulnerabilities, whose prose says this and that of them."""
+    flaws = []
+    for number, text in enumerate(draw(st.lists(proses, max_size=4)), 1):
+        vector, score, severity = draw(_scored)
+        v3 = {"version": "3.1", "vectorString": vector, "baseScore": score, "baseSeverity": severity}
+        flaws.append({"cve": f"CVE-1900-{number:04}", "notes": [{"category": "summary", "text": text}],
+                      "scores": [{"products": ["P"], "cvss_v3": v3}]})  # fmt: skip
+    head = {"csaf_version": "2.0", "title": draw(proses), "tracking": {"id": "A-1"}}
+    return {"document": head, "vulnerabilities": flaws}

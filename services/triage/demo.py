@@ -13,15 +13,16 @@ from typing import TypedDict
 import click
 from rich.console import Console
 
+from demos.follow import Follower
+from demos.stage import Play, Stage, stage
 from penstock.cli import end, progress
 from penstock.cli.flags import Flags
 from penstock.contracts.topics import INGRESS
 from triage.data import SAMPLE, stream, truth
-from triage.follow import Follower
-from triage.policy import Alone
+from triage.policy import TOPOLOGY, Alone
 from triage.score import Outcome, Score, score, table
-from triage.stage import EFFECTS, Stage, stage
 
+EFFECTS = ("acknowledge", "assign")
 _SHOWN = 5
 _PASSED = ("check-understanding", "passed")
 
@@ -55,7 +56,7 @@ def demo(*, data: Path, embeddings: bool, as_json: bool, debug: bool) -> None:
     settings = {"data": str(data.resolve()), **({"embeddings": "1"} if embeddings else {})}
     known = truth(data)  # before anything starts, so that a wrong folder is said at once; used for the score alone
     began = time.monotonic()
-    with stage(settings, progress.watcher(), _say) as on:
+    with stage(Play(TOPOLOGY, EFFECTS, settings), progress.watcher(), _say) as on:
         follower = Follower(on, len(known), _say)
         lines = (json.dumps(event) for event in follower.held(stream(data)))
         sent = on.send(lines, str(data / "stream.jsonl"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import sqrt
 from typing import TypedDict
 
 from rich.table import Table
 
+from demos.shares import cells
+
 AUTOMATED = frozenset({"succeeded", "succeeded_by_fallback"})
-_Z = 1.959964  # of the normal distribution, for 95 %
 
 
 class InScope(TypedDict):
@@ -87,16 +87,6 @@ def score(outcomes: Iterable[Outcome], truth: Mapping[str, str | None]) -> Score
     )
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927); everything is possible where nothing was seen."""
-    if not n:
-        return 0.0, 1.0
-    share, square = hits / n, _Z * _Z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    reach = _Z / (1 + square / n) * sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
-
-
 def table(result: Score) -> Table:
     """The figures with their denominators and 95 % intervals, for 80 columns."""
     inside, outside, lone = result["in_scope"], result["out_of_scope"], result["second_opinion"]
@@ -106,21 +96,15 @@ def table(result: Score) -> Table:
     for heading in ("count", "of", "share", "95 % interval"):
         made.add_column(heading, justify="right", no_wrap=True)
     for status, count in sorted(result["statuses"].items(), key=lambda pair: -pair[1]):
-        made.add_row(status.replace("_", " "), *_share(count, result["distinct"]))
+        made.add_row(status.replace("_", " "), *cells(count, result["distinct"]))
     made.add_section()
-    made.add_row("automated of those in scope", *_share(inside["automated"], inside["n"]))
-    made.add_row("automated of those out of scope", *_share(outside["automated"], outside["n"]))
-    made.add_row("[bold]right of all automated[/]", *_share(inside["right"], automated))
+    made.add_row("automated of those in scope", *cells(inside["automated"], inside["n"]))
+    made.add_row("automated of those out of scope", *cells(outside["automated"], outside["n"]))
+    made.add_row("[bold]right of all automated[/]", *cells(inside["right"], automated))
     made.add_section()
-    made.add_row("automated without the vote", *_share(lone["automated_without"], result["distinct"]))
-    made.add_row("right of those", *_share(lone["right_without"], lone["automated_without"]))
+    made.add_row("automated without the vote", *cells(lone["automated_without"], result["distinct"]))
+    made.add_row("right of those", *cells(lone["right_without"], lone["automated_without"]))
     return made
-
-
-def _share(hits: int, n: int) -> tuple[str, str, str, str]:
-    low, high = wilson(hits, n)
-    share = f"{hits / n:.1%}" if n else "none"
-    return f"{hits:,}", f"{n:,}", share, f"{low:.1%} to {high:.1%}"
 
 
 def _counts(words: Iterable[str]) -> dict[str, int]:

@@ -33,6 +33,11 @@ _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTA
 _DAY_MS: Final = 86_400_000
 
 REASONS: Final = {
+    "artifact_differs": "an artifact has another size or sha256 than its reference says",
+    "artifact_gone": "there is nothing where a reference leads",
+    "artifact_outside": "a reference leads out of the place of artifacts",
+    "artifact_too_large": "an artifact of more bytes than are held in memory",
+    "bad_artifact": "a reference without a sha256 or a size",
     "bad_check": "a check in Python answered something that is no series of reasons",
     "bad_choice": "a router named no successor, or something that is none of its successors",
     "bad_condition": "the rule of an edge cannot be answered for this value",

@@ -150,6 +150,16 @@ def test_a_handler_of_the_tests_own(drawing: Pipeline) -> None:
     assert drawing.outputs("results")[0]["agreed"] is True
 
 
+def test_a_check_that_yields_its_reasons(inbox: Pipeline) -> None:
+    """A generator is a series of reasons here as it is in production, not something to wait for."""
+    inbox.stub("check-understanding/personal_data", lambda *_: (Reason(code, "", "/text") for code in ("a", "b")))
+    inbox.send(MESSAGE)
+
+    inbox.settle()
+
+    assert [reason["code"] for reason in inbox.reviews()[0]["reasons"]] == ["a", "b"]
+
+
 def test_a_name_that_nobody_has(inbox: Pipeline) -> None:
     """A stub for nobody is refused, with the nearest name."""
     with pytest.raises(Mistake, match="E159") as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from penstock import Conflict, Context, Escalate, Merged, Reason, Reject, Retry, Vote, inline
+from penstock import ArtifactRef, Conflict, Context, Escalate, Merged, Reason, Reject, Retry, Vote, inline
 from penstock.effects.sinks import Sent
 
 
@@ -36,6 +36,13 @@ class Ask:
         if ctx.feedback:
             return Reject((Reason("no_use", path="/text", severity="warning", retryable=True),))
         return {"key": key} if value else Escalate((Reason("empty"),), suggestion={"key": ""})
+
+
+def shrink(value: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """A worker that reads one artifact, by a record or a value, and stores another."""
+    whole: bytes = ctx.artifacts.get(value["file"])
+    half: ArtifactRef = ctx.artifacts.put(whole[: len(whole) // 2], "text/plain")
+    return {"file": half, "size": len(ctx.artifacts.get(half))}
 
 
 def check(value: dict[str, Any], ctx: Context) -> Iterable[Reason]:

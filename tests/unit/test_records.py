@@ -7,6 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 import pytest
 
+from penstock import ArtifactRef
 from penstock.contracts import records, schemas
 from pipelines import contracts
 
@@ -17,6 +18,7 @@ PRIMITIVES: dict[object, tuple[str, ...]] = {
 DICTIONARIES = {
     RENAMED.get(name, name): kind for name, kind in vars(records).items() if is_typeddict(kind) and name[0] != "_"
 }
+DICTIONARIES["ArtifactRef"] = ArtifactRef  # the one that handlers have as a value
 SCHEMAS = {name.partition(".")[2] for name in contracts().by_name if name.startswith("penstock.")}
 
 

@@ -17,9 +17,11 @@ from penstock.cli.cluster import lacks
 from penstock.cli.flags import read_settings
 from penstock.contracts import schemas
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.errors import Mistake
 from penstock.provision import places
 from penstock.runtime import logs
+from penstock.runtime.artifacts import DEFAULT, Store
 from penstock.runtime.codec import Codec
 from penstock.runtime.host import Host, Hosting
 from penstock.runtime.kafka import KafkaCluster
@@ -45,6 +47,7 @@ class Layout:
     settings: tuple[str, ...] = ()
     forgive_deaths: bool = False
     forgive_failures: bool = False
+    artifacts: str = DEFAULT
 
 
 def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, environment: Mapping[str, str]) -> Host:
@@ -57,7 +60,10 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
     codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
     metrics = Metrics(plan.pipeline)
     log = logs.start(pipeline=plan.pipeline, plan=plan.digest, unit=unit, slot=slot)
-    kit = kit_for(cluster, codec, metrics, settings=read_settings(layout.settings), tell=log.warning)
+    kit = kit_for(
+        cluster, codec, metrics, settings=read_settings(layout.settings), tell=log.warning,
+        artifacts=Store(layout.artifacts),
+    )  # fmt: skip
     hosted = services(plan, names, kit)
     hosting = Hosting(
         identity, layout.interval, layout.drain, layout.forgive_deaths, layout.forgive_failures,
@@ -69,6 +75,7 @@ def host(plan: Plan, file: Path, connection: Mapping[str, str], layout: Layout, 
 def kit_for(
     cluster: Cluster, codec: Codec, metrics: Metrics, *, settings: Mapping[str, str], clock: Clock = time.time,
     tell: Tell = Kit.tell,
+    artifacts: Artifacts = NOWHERE,
 ) -> Kit:  # fmt: skip
     """The tools of one process."""
     reader: list[Log] = []
@@ -82,7 +89,7 @@ def kit_for(
         return await asyncio.to_thread(fetch, address)
 
     jitter = random.Random().random  # noqa: S311 - spreads pauses, guards nothing
-    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings, tell)
+    return Kit(codec, metrics, resolve, fetch_beside, clock, asyncio.sleep, jitter, settings, tell, artifacts)
 
 
 _HELD: list[TextIO] = []  # lock files stay open, and so held, for as long as the process lives

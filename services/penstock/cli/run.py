@@ -27,12 +27,20 @@ from penstock.cli.hosting import Layout, host
 @click.option(
     "--set", "settings", metavar="[STEP:]KEY=VALUE", multiple=True, help="A setting for handlers; may be repeated."
 )
+@click.option(
+    "--artifacts",
+    metavar="FOLDER|URL",
+    default="artifacts",
+    show_default=True,
+    envvar="PENSTOCK_ARTIFACTS",
+    help="Where large things lie: a folder, or s3://, gs:// or az://.",
+)
 @click.option("--forgive-deaths", is_flag=True, help="Dispatch everything again, whatever the step died of before.")
 @click.option("--forgive-failures", is_flag=True, help="Go on where the step halted over too many failed tasks.")
 @connection.options
 def run(
     file: Path, steps: tuple[str, ...], slot: int | None, unit: str | None, health_port: int | None, health_host: str,
-    commit_interval: float, drain: float, settings: tuple[str, ...], connection: dict[str, str], *,
+    commit_interval: float, drain: float, settings: tuple[str, ...], artifacts: str, connection: dict[str, str], *,
     forgive_deaths: bool, forgive_failures: bool,
 ) -> None:  # fmt: skip
     """Run the steps STEPS of FILE, or all of them, until SIGTERM or Ctrl-C.
@@ -42,8 +50,8 @@ def run(
     plan = compile_file(file)
     layout = Layout(
         steps=steps, slot=slot, unit=unit, health_port=health_port, health_host=health_host, interval=commit_interval,
-        drain=drain, settings=settings, forgive_deaths=forgive_deaths,
-        forgive_failures=forgive_failures,
+        drain=drain, settings=settings, forgive_deaths=forgive_deaths, forgive_failures=forgive_failures,
+        artifacts=artifacts,
     )  # fmt: skip
     host(plan, file, connection, layout, os.environ).run(
         lambda: click.echo(f"{plan.pipeline} {plan.digest} is running", err=True)

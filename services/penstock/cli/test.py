@@ -28,15 +28,22 @@ from penstock.topology.report import nearest
 @click.option(
     "--set", "settings", metavar="[STEP:]KEY=VALUE", multiple=True, help="A setting for real handlers; may be repeated."
 )
+@click.option(
+    "--artifacts",
+    metavar="FOLDER|URL",
+    default="memory:///",
+    show_default=True,
+    help="Where real handlers find large things, and leave them.",
+)
 @click.pass_obj
-def test(flags: Flags, file: Path, names: tuple[str, ...], settings: tuple[str, ...]) -> None:
+def test(flags: Flags, file: Path, names: tuple[str, ...], settings: tuple[str, ...], artifacts: str) -> None:
     """Play the cases in x.test.yaml beside FILE, which is x.yaml; exit code 1 when one fails.
 
     Nothing is sent anywhere: the broker is in memory, effects are kept, time passes only where a case says so. What no
     stub stands for runs for real.
     """
     began = time.perf_counter()
-    production = Production.of(_topology(file), read_settings(settings))
+    production = Production.of(_topology(file), read_settings(settings), artifacts)
     path = cases.beside(_topology(file))
     script = cases.read(path, production)
     chosen = _chosen(script, names, path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from penstock.contracts.answers import Reason
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.identity import effect_key
 from penstock.errors import PenstockError
 
@@ -24,8 +25,8 @@ class Context:
     Properties over slots, and not a frozen dataclass, which takes 2 us to make where this takes 0.2.
     """
 
-    __slots__ = ("_attempt", "_budget_usd", "_deadline", "_feedback", "_item", "_key", "_pipeline", "_run", "_spending",
-                 "_spent_usd", "_step")  # fmt: skip
+    __slots__ = ("_artifacts", "_attempt", "_budget_usd", "_deadline", "_feedback", "_item", "_key", "_pipeline",
+                 "_run", "_spending", "_spent_usd", "_step")  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - what an attempt knows
         self,
@@ -38,6 +39,7 @@ class Context:
         deadline: int = 0,
         feedback: tuple[Reason, ...] = (),
         budget_usd: float = math.inf,
+        artifacts: Artifacts = NOWHERE,
     ) -> None:
         self._pipeline = pipeline
         self._step = step
@@ -48,6 +50,7 @@ class Context:
         self._deadline = deadline
         self._feedback = feedback
         self._budget_usd = budget_usd
+        self._artifacts = artifacts
         self._spent_usd = 0.0
         self._spending: dict[str, float] | None = None
 
@@ -97,6 +100,11 @@ class Context:
         return self._budget_usd
 
     @property
+    def artifacts(self) -> Artifacts:
+        """The store of what is too large to travel inline."""
+        return self._artifacts
+
+    @property
     def spent_usd(self) -> float:
         """What it has spent so far."""
         return self._spent_usd
@@ -115,7 +123,7 @@ class Context:
         """The context of the next attempt, with nothing spent yet; with the same number where this did not count."""
         return Context(
             self._pipeline, self._step, self._run, self._key, self._item, self._attempt + counted, self._deadline,
-            self._feedback, self._budget_usd,
+            self._feedback, self._budget_usd, self._artifacts,
         )  # fmt: skip
 
     def reserve(self, usd: float) -> None:

@@ -61,7 +61,8 @@ class Codec:
             raise Poison("invalid_output", f"does not fit {contract}: {error}"[:300]) from error
         data = out.getvalue()
         if len(data) > (limit := self._limits[contract]):
-            raise Poison("output_too_large", f"{len(data)} bytes of {contract}, at most {limit} travel inline")
+            said = f"{len(data)} bytes of {contract}, at most {limit} travel inline"
+            raise Poison("output_too_large", f"{said}: store it with ctx.artifacts.put and send the reference")
         return data
 
     def encoder(self, contract: str) -> Callable[[Mapping[str, Any]], bytes]:

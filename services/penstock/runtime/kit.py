@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.errors import Retriable
 from penstock.runtime.codec import Codec
 from penstock.runtime.metrics import Metrics
@@ -26,7 +27,7 @@ class Kit:
 
     `resolve` turns `module:attribute` into the object. `fetch` reads one record where it lies. `settings` are those of
     the deployment, merged over what the topology gives a handler. `jitter` answers a number in [0, 1). `tell` writes a
-    line of the log: what happened, and facts by name.
+    line of the log: what happened, and facts by name. `artifacts` opens its store when it is first asked.
     """
 
     codec: Codec
@@ -38,6 +39,7 @@ class Kit:
     jitter: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
     tell: Tell = lambda _, **__: None
+    artifacts: Artifacts = NOWHERE
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, name: Hashable, make: Callable[[], T]) -> T:

@@ -12,10 +12,10 @@ from penstock.runtime import bulletin, events, halts
 from penstock.runtime.alarm import Alarm
 from penstock.runtime.bulletin import Bulletin
 from penstock.runtime.codec import Codec
+from penstock.runtime.inquest import Inquest
 from penstock.runtime.intake import Intake
 from penstock.runtime.kit import Kit, Tell
 from penstock.runtime.lanes import Finished, Lanes, Ticket
-from penstock.runtime.offsets import NOBODY
 from penstock.runtime.parking import Parking
 from penstock.runtime.ports import Clock, Cluster, Log, Output, Record
 from penstock.runtime.service import SAME, Done, Later, Message, Send, Service, View, envelope_of
@@ -60,8 +60,7 @@ class Processor:
         self._codec = codec
         self._encode_event = events.writer(codec)
         self._on_halt = on_halt
-        self._tell = tell
-        self._explained = False
+        self._inquest = Inquest(tell)
         self._log: Log = cluster.log()
         self.lanes = lanes or Lanes()
         self.parking = Parking(clock)
@@ -155,21 +154,16 @@ class Processor:
     def _answer_again(self, *, news: bool) -> None:
         """Open once more what nobody could answer, before what came after it."""
         for intake, record in self.parking.take(news=news):
-            tickets: list[Ticket] = []
             try:
-                self._open(intake, record, int(self._clock() * 1000), tickets)
+                self._submit(intake, record, int(self._clock() * 1000))
             except Halt as halt:
                 self._halt(intake, halt)
-            if tickets:
-                intake.in_flight += 1
-                self.lanes.submit(tickets, intake.service.concurrency)
-    def _isolate(self, intake: Intake, suspicious: Intake) -> bool:
-        """One record of a quarantine, marked before it is dispatched, and nothing else of the whole process meanwhile.
 
-        What was marked when the process died is a dead letter. No timer fires: its doing would be taken for a record's.
-        """
+    def _isolate(self, intake: Intake, suspicious: Intake) -> bool:
+        """One record of a quarantine, and nothing else of the whole process meanwhile; no timer fires either."""
         self._count_deaths(intake)
-        news = intake.hold(_IDLE if len(self.intakes) == 1 and not intake.in_flight else 0)
+        alone = len(self.intakes) == 1 and not intake.in_flight
+        news = intake.hold(_IDLE if alone else 0)
         if any(other.in_flight for other in self.intakes):
             return news
         for partition in intake.freed(int(self._clock() * 1000)):
@@ -181,55 +175,30 @@ class Processor:
         tracker, epoch = intake.trackers[record.partition], intake.epoch_of(record.partition)
         intake.alone(record)
         self.transactions.share(intake, record.partition)
-        self._commit()
+        self._commit()  # who dies of it finds the mark
         if epoch != intake.epoch_of(record.partition):
             return True
         now = int(self._clock() * 1000)
         if record.offset == tracker.convict:
-            self._convict(intake, record, now)
-            return True
+            self._finish(intake, record, *self._inquest.convict(intake.service, record, now))
+        else:
+            self._submit(intake, record, now)
+        return True
+
+    def _submit(self, intake: Intake, record: Record, now: int) -> None:
+        """Open one record by itself."""
         tickets: list[Ticket] = []
         self._open(intake, record, now, tickets)
         intake.in_flight += len(tickets)
         if tickets:
             self.lanes.submit(tickets, intake.service.concurrency)
-        return True
-
-    def _convict(self, intake: Intake, record: Record, now: int) -> None:
-        """Bury a record without a look at its value, which may be what kills."""
-        try:
-            around = envelope_of(record) if intake.service.enveloped else None
-        except Poison:
-            around = None
-        self._tell("killed the process", step=intake.service.step, record=str(record.address))
-        poison = Poison("killed_the_process", "the process ended while it worked on nothing but this record")
-        self._finish(intake, record, around, intake.service.bury(record, around, poison, now))
 
     def _count_deaths(self, intake: Intake) -> None:
-        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share.
-
-        A death that has its culprit is nobody else's.
-        """
-        fresh = intake.fresh()
-        if not fresh:
-            return
-        if not self._explained and any(intake.trackers[partition].convict != NOBODY for partition in fresh):
-            self._explained = True
-            self._take_back_deaths()
-        for partition in fresh:
-            tracker = intake.trackers[partition]
-            tracker.deaths = max(tracker.deaths, 1) if self._explained else tracker.deaths + 1
-            if tracker.suspects:
-                self._tell("quarantine", step=intake.service.step, partition=partition, records=tracker.suspects)
-            self.transactions.share(intake, partition)
-        self._commit()
-
-    def _take_back_deaths(self) -> None:
-        """From partitions that came before the one with the culprit."""
-        for intake in self.intakes:
-            for partition in intake.trackers.keys() - intake.fresh():
-                intake.trackers[partition].deaths = max(intake.trackers[partition].deaths - 1, 1)
-                self.transactions.share(intake, partition)
+        """Before anything of a new partition is opened, and with nothing in hand: the commit may change our share."""
+        if touched := self._inquest.count(intake, self.intakes):
+            for owner, partition in touched:
+                self.transactions.share(owner, partition)
+            self._commit()
 
     def _open(self, intake: Intake, record: Record, now: int, tickets: list[Ticket]) -> None:
         service = intake.service

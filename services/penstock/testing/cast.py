@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -56,7 +56,7 @@ class Cast:
 
         async def act(value: dict[str, Any], ctx: Context) -> Any:  # noqa: ANN401 - whatever it was told
             said = self.answer(role, ctx.key, value, ctx, item=ctx.item)
-            return await said if asyncio.iscoroutine(said) else said
+            return await said if inspect.iscoroutine(said) else said
 
         return act
 
@@ -82,6 +82,6 @@ class Cast:
             async def send(self, effect: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever a sink answers
                 """Keep it."""
                 said = cast.answer(role, key, effect, key)
-                return cast.sends(role, key, effect, await said if asyncio.iscoroutine(said) else said)
+                return cast.sends(role, key, effect, await said if inspect.iscoroutine(said) else said)
 
         return Sink

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ def taking(seconds: float, usd: float, line: Line) -> Callable[..., Any]:
         if isinstance(line, BaseException):
             raise line
         said = line(value, ctx) if callable(line) else line
-        return await said if asyncio.iscoroutine(said) else said
+        return await said if inspect.iscoroutine(said) else said
 
     return act
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.contracts.identity import effect_key
 from penstock.errors import Mistake
+from penstock.runtime.artifacts import IN_MEMORY
 from penstock.testing.cast import Cast, Line
 from penstock.testing.lines import dying, filled, merged
 from penstock.testing.production import Production, Role, name_of
@@ -25,21 +26,23 @@ class Pipeline(Stage):
 
     Workers, checks and merge functions are the real ones unless `stub` puts lines in their place; with `stub_all` a
     worker or check is never loaded. Effects are never carried out: they are kept, and a stub may let them fail.
+    `artifacts` is where large things lie; by default they are kept in memory.
     """
 
     def __init__(
         self, topology: Path | str | Production, *, stub_all: bool = False, partitions: int = 1,
-        settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None, artifacts: Path | str = IN_MEMORY,
     ) -> None:  # fmt: skip
-        production = topology if isinstance(topology, Production) else Production.of(topology, settings)
+        production = topology if isinstance(topology, Production) else Production.of(topology, settings, str(artifacts))
         self.production = production
         self.cast = Cast()
         self.unanswered: list[str] = []
         for role in production.roles.values():
             self._usual(role, stub_all=stub_all)
         super().__init__(
-            production.plan, production.codec, self._actor, partitions=partitions, metrics=production.metrics
-        )
+            production.plan, production.codec, self._actor, partitions=partitions, metrics=production.metrics,
+            artifacts=production.artifacts,
+        )  # fmt: skip
 
     def stub(self, name: str, *turns: Line, event: str = "") -> None:
         """Put lines in the place of a handler, one a turn for each event, of which the last repeats.

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from penstock.assembly.plans import compile_file, contracts_beside, resolve
 from penstock.contracts.schemas import Schemas
 from penstock.errors import Mistake
+from penstock.runtime.artifacts import IN_MEMORY, Store
 from penstock.runtime.codec import Codec
 from penstock.runtime.handlers import Handler
 from penstock.runtime.kit import settled
@@ -39,8 +40,11 @@ class Role:
 class Production:
     """A plan, its contracts, and the real handlers behind its roles, each made when it is first needed."""
 
-    def __init__(self, plan: Plan, contracts: Schemas, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, contracts: Schemas, settings: Mapping[str, str] | None = None, artifacts: str = IN_MEMORY
+    ) -> None:
         self.plan = _staged(plan)
+        self.artifacts = Store(artifacts)
         self.contracts = contracts
         self.codec = Codec(contracts)
         self.metrics = Metrics(plan.pipeline)
@@ -49,10 +53,12 @@ class Production:
         self._made: dict[str, Handler] = {}
 
     @classmethod
-    def of(cls, topology: Path | str, settings: Mapping[str, str] | None = None) -> Production:
+    def of(
+        cls, topology: Path | str, settings: Mapping[str, str] | None = None, artifacts: str = IN_MEMORY
+    ) -> Production:
         """Compile a topology file. Raises Mistake."""
         path = Path(topology)
-        return cls(compile_file(path), contracts_beside(path), settings)
+        return cls(compile_file(path), contracts_beside(path), settings, artifacts)
 
     def real(self, role: Role) -> Handler:
         """The worker or check itself. Mistake E158 when it cannot be made."""

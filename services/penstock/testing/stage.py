@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from penstock.assembly.services import all_steps, services
 from penstock.contracts.address import Address
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.records import Offer, Review, RunEvent, RunStatus
 from penstock.contracts.topics import Topics
 from penstock.errors import Fatal
@@ -48,6 +49,7 @@ class Stage:
         partitions: int = 1,
         metrics: Metrics | None = None,
         forgiving: bool = False,
+        artifacts: Artifacts = NOWHERE,
     ) -> None:
         self.plan = plan
         self.codec = codec
@@ -57,6 +59,7 @@ class Stage:
         self.broker = MemoryBroker(self.clock)
         self.metrics = metrics or Metrics(plan.pipeline)
         self._resolve = resolve
+        self._artifacts = artifacts
         self._reader = self.broker.log()
         self._forgiving = forgiving
         self._dying = False
@@ -76,7 +79,8 @@ class Stage:
     def _processor(self) -> Processor:
         here = tuple(step for step in all_steps(self.plan) if step not in self._away)
         self.kit = Kit(
-            self.codec, self.metrics, self._resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5
+            self.codec, self.metrics, self._resolve, self._fetch, self.clock, self.work.sleep, lambda: 0.5,
+            artifacts=self._artifacts,
         )  # fmt: skip
         hosted = services(self.plan, here, self.kit)
         for service in hosted:

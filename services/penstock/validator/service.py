@@ -178,7 +178,7 @@ class _Post:
         """A gate declares no cost, so its checks may spend nothing."""
         return Context(
             self._plan.pipeline, self._gate.name, around.run, around.event, around.item, around.attempt,
-            around.deadline, budget_usd=0.0,
+            around.deadline, budget_usd=0.0, artifacts=self._kit.artifacts,
         )  # fmt: skip
 
     def _address(self, text: str, topic: str, code: str) -> Address:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from penstock.contracts.address import Address, parse
 from penstock.contracts.answers import Reason
+from penstock.contracts.artifacts import NOWHERE, Artifacts
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
 from penstock.contracts.records import COMMAND, Command, reason_of
@@ -50,8 +51,20 @@ def commanded(value: dict[str, Any]) -> Fetch:
     return Fetch(address, tuple(map(reason_of, command["reasons"])))
 
 
-def context(pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...]) -> Context:
+def context(
+    pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...],
+    artifacts: Artifacts = NOWHERE,
+) -> Context:  # fmt: skip
     """The context of the next attempt: the first one, unless the task had to wait."""
     return Context(
-        pipeline, step, around.run, around.event, around.item, around.attempt, around.deadline, feedback, budget_usd
+        pipeline,
+        step,
+        around.run,
+        around.event,
+        around.item,
+        around.attempt,
+        around.deadline,
+        feedback,
+        budget_usd,
+        artifacts,
     )

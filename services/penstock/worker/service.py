@@ -144,7 +144,9 @@ class _Bench:
         return found.value or b"", *self._kit.codec.decode(found.value)
 
     def _context(self, around: Envelope, feedback: tuple[Reason, ...] = ()) -> Context:
-        return context(self._plan.pipeline, self._worker.name, around, self._budget, feedback)
+        return context(
+            self._plan.pipeline, self._worker.name, around, self._budget, feedback, self._kit.artifacts
+        )  # fmt: skip
 
     async def _work(self, job: _Job, first: Tried | None = None) -> Done:
         outcome = await self._tries.run(job.ctx, self._attempt(job.value), first)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from demos.stage import Stage
 from penstock.errors import TimedOut
-from triage.stage import Stage
 
 _LOOK = 0.5  # s between looks at the statuses
 _SAY = 5.0  # s between lines of progress
@@ -32,7 +32,7 @@ class Follower:
         for event in events:
             while len(sent) - self._settled() >= _UNDER_WAY:
                 self._wait()
-            sent.add(event["message_id"])
+            sent.add(event[self._on.plan.ingress.event_id])
             yield event
 
     def states(self) -> dict[str, str]:

@@ -9,16 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from penstock.assembly.plans import compile_file, contracts_beside
-from penstock.contracts import schemas
 from penstock.contracts.topics import Topics
 from penstock.errors import Mistake, TimedOut
 from penstock.ingress.entries import entries
@@ -33,11 +32,19 @@ from penstock.runtime.kafka.feed import KafkaFeed
 from penstock.runtime.ports import Log, Record
 from penstock.topology.plan import Plan
 
-TOPOLOGY = Path(__file__).resolve().parents[2] / "topology" / "triage.yaml"
-EFFECTS = ("acknowledge", "assign")
 _PARTITIONS = 4
 _LEARNING = 600.0  # s
 _STOPPING = 40.0  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is shown: a topology, those of its effects that write files, its handlers' settings, and its artifacts."""
+
+    topology: Path
+    effects: tuple[str, ...]
+    settings: Mapping[str, str]
+    artifacts: str = "artifacts"
 
 
 @dataclass(frozen=True)
@@ -75,32 +82,33 @@ class Stage:
 
 
 @contextmanager
-def stage(settings: dict[str, str], watcher: Watcher, say: Callable[[str], None]) -> Iterator[Stage]:
+def stage(play: Play, watcher: Watcher, say: Callable[[str], None]) -> Iterator[Stage]:
     """Set everything up, and take it down again at the end, whatever the end is."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-triage-")))
-        plan = compile_file(TOPOLOGY)
+        plan = compile_file(play.topology)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"penstock-{plan.pipeline}-")))
         say("starting Apache Kafka")
         broker = stack.enter_context(Broker(folder / "broker", watcher=watcher))
         say(f"Apache Kafka runs on {broker.bootstrap}; making topics")
         connection = {"bootstrap.servers": broker.bootstrap}
-        apply(plan, KafkaAdmin(connection), _PARTITIONS, 1, contracts=contracts_beside(TOPOLOGY))
+        apply(plan, KafkaAdmin(connection), _PARTITIONS, 1, contracts=contracts_beside(play.topology))
         log = KafkaCluster(connection).log()
         stack.callback(log.close)
-        codec = Codec(schemas.load(TOPOLOGY.parents[1] / "schemas" / "avro"))
+        codec = Codec(contracts_beside(play.topology))
         say("starting the pipeline; its models are being trained")
-        paths = {f"{name}:path": str(folder / f"{name}.jsonl") for name in EFFECTS}
-        stack.enter_context(_pipeline(broker.bootstrap, {**settings, **paths}, folder / "pipeline.log"))
+        paths = {f"{name}:path": str(folder / f"{name}.jsonl") for name in play.effects}
+        whole = replace(play, settings={**play.settings, **paths})
+        stack.enter_context(_pipeline(broker.bootstrap, whole, folder / "pipeline.log"))
         yield Stage(plan, Topics(plan.pipeline), codec, broker.bootstrap, log, folder)
 
 
 @contextmanager
-def _pipeline(bootstrap: str, settings: dict[str, str], log: Path) -> Iterator[None]:
+def _pipeline(bootstrap: str, play: Play, log: Path) -> Iterator[None]:
     """`penstock run` as a process of its own, ready when its models are."""
     port = ports.pick()
-    pairs = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    command = [sys.executable, "-m", "penstock", "run", str(TOPOLOGY), "-b", bootstrap, "--slot", "0",
-               "--health-port", str(port), *pairs]  # fmt: skip
+    pairs = [part for name, value in play.settings.items() for part in ("--set", f"{name}={value}")]
+    command = [sys.executable, "-m", "penstock", "run", str(play.topology), "-b", bootstrap, "--slot", "0",
+               "--health-port", str(port), "--artifacts", play.artifacts, *pairs]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
