@@ -74,6 +74,8 @@ STEP: Final = {
         "attempts": Key("3 x 30s", _ATTEMPTS),
         "cost": Key("0 USD", "the most that one attempt may spend"),
         "concurrency": _CONCURRENCY,
+        "halt": _HALT,
+        "breaker": _BREAKER,
         "settings": _SETTINGS,
         "to": Key(NEEDED, "the steps it chooses from, by name"),
     },

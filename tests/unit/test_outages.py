@@ -136,7 +136,7 @@ async def test_what_spent_money_counts() -> None:
 
     def paid(context: Context) -> Retry:
         context.spend(0.25, model="large")
-        return BUSY
+        return Retry("429", after=1.0, counts=False)
 
     outcome = await bench.tries.run(bench.context(), attempts(paid))
 

@@ -146,7 +146,7 @@ class Tries:
         wait = 0.0 if guarded else rest(self.policy, times, asked, self.kit.jitter())
         if self._late(context, wait):
             return False
-        await self._pause(wait)
+        await self.kit.sleep(wait)
         return True
 
     async def _once(
