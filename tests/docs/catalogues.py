@@ -88,14 +88,14 @@ REASONS: Final = {
 
 # The topics of a pipeline `p`, in the order of their making; `{step}` stands for each step that has one.
 TOPICS: Final = {
-    "p.in": ("upstream systems, `penstock send`", "ingress", "event id, or the upstream's own key"),
+    "p.in": ("upstream systems, `penstock send`, outputs `into` it", "ingress", "event id, or the upstream's own key"),
     "p.runs": ("every step, the desk", "supervisor", "run id"),
     "p.status": ("supervisor", "clients", "run id"),
     "p.reviews": ("supervisor", "the desk", "review id"),
     "p.decisions": ("the desk", "gates, by address", "review id"),
     "p.control": ("supervisor", "effects", "run id"),
     "p.plans": ("`penstock apply`", "every step, to route by", "digest"),
-    "p.{step}": ("the steps before it; the supervisor's commands", "that step", "run id"),
+    "p.{step}": ("the steps before it; who calls a branch of it off; the supervisor", "that step", "run id"),
     "p.{step}.dlq": ("that step; ingress and supervisor have one too", "the desk, by address", "original key"),
     "p.{step}.state": ("joins, effects, ingress, supervisor", "the same, when they get a partition", "state key"),
     "p.out.{output}": ("the step before it", "downstream systems", "the declared field"),

@@ -13,13 +13,13 @@ THE_BRANCHES = (
     ),
     Code("E089", "step “{name}” cannot go through each “{field}”: {trouble}", "{why}", "{advice}"),
     Code(
-        "E100",
+        "E003",
         "the pipelines go in a circle: {circle}",
         "every run would begin another one, without an end and without a bound",
         "remove one of these `into:`",
     ),
     Code(
-        "E101",
+        "E002",
         "output “{name}” hands over to the pipeline “{into}”, of which there is no file here",
         "it is known by the `pipeline:` of the files in the same folder: {known}",
         "{advice}",

@@ -35,10 +35,10 @@ def check(draft: Draft, said: Speech, siblings: Siblings, report: Report) -> Non
     ways = {name: door.into for name, door in doors.items()} | {draft.pipeline: tuple(_intos(draft))}
     for name, into in asking.items():
         if (circle := _circle(into.value, draft.pipeline, ways)) is not None:
-            report.add("E100", into.spot, circle=" -> ".join((draft.pipeline, *circle)))
+            report.add("E003", into.spot, circle=" -> ".join((draft.pipeline, *circle)))
         elif into.value not in doors:
             advice = nearest(into.value, doors, "write its file beside this one")
-            report.add("E101", into.spot, name=name, into=into.value, known=", ".join(sorted(doors)) or "none",
+            report.add("E002", into.spot, name=name, into=into.value, known=", ".join(sorted(doors)) or "none",
                        advice=advice)  # fmt: skip
         else:
             _fits(draft, name, said, into, doors[into.value], report)
