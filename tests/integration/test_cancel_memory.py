@@ -42,8 +42,9 @@ def test_a_run_that_works(host: Host) -> None:
 
     assert states(pipeline) == ["ending", "cancelled"]
     assert controls(pipeline) == ["stop", "forget"]
-    (reason,) = pipeline.statuses()[-1]["reasons"]
+    reason, effect = pipeline.statuses()[-1]["reasons"]
     assert (reason["code"], reason["message"]) == ("cancelled", "by eva: sent by mistake")
+    assert effect["code"] == "stopped"
     check_order(pipeline)
 
 
