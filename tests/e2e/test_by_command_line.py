@@ -45,7 +45,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
 
     states = Counter(status["state"] for status in home.values("diagram.status"))
     results = [result["id"] for result in home.values("diagram.out.results")]
-    assert (len(first["changes"]), second["changes"]) == (26, [])
+    assert (len(first["changes"]), second["changes"]) == (27, [])
     assert sent == [50, 50]
     assert states == {"succeeded": 50}
     assert sorted(results) == sorted(f"e{number}" for number in range(50))
