@@ -56,7 +56,9 @@ checks = st.lists(
     ),
     max_size=2,
 )
-on_reject = st.fixed_dictionaries({}, optional={"fallback": st.booleans(), "review": st.booleans()})
+on_reject = st.fixed_dictionaries(
+    {}, optional={"fallback": st.booleans(), "review": st.booleans(), "reruns": st.integers(0, 3)}
+)
 merges = st.sampled_from(
     [
         {"policy": "all"},
@@ -143,8 +145,12 @@ class _Grown:
         name = self.name()
         step: dict[str, Any] = {"kind": "validator", "of": judged, "checks": [{"run": "broken.handlers:check"}]}
         self.steps[name] = step
+        on_reject: dict[str, Any] = {}
         if "fallback" in self.steps[judged]:
-            step["on_reject"] = {"fallback": self.draw(st.booleans())}
+            on_reject["fallback"] = self.draw(st.booleans())
+        if self.steps[judged]["kind"] == "worker":
+            on_reject["reruns"] = self.draw(st.integers(0, 2))
+        step["on_reject"] = on_reject
         step["to"] = self.after(depth, gated=True)
         return name
 
@@ -287,7 +293,7 @@ def run_events() -> st.SearchStrategy[RunEvent]:
         {"reasons": st.lists(_reasons, max_size=2), "letter": _texts, "origin": _texts, "judged": st.booleans(),
          "suggestion": st.none() | st.binary()}
     )  # fmt: skip
-    ruling = st.fixed_dictionaries(dict.fromkeys(("review", "decision", "verdict", "by"), _texts))
+    ruling = st.fixed_dictionaries(dict.fromkeys(("review", "decision", "verdict", "by", "note"), _texts))
     return st.fixed_dictionaries(  # type: ignore[return-value]  # field for field a RunEvent
         {
             **dict.fromkeys(names, _texts),
@@ -442,10 +448,14 @@ gaps = st.one_of(st.just(1), st.integers(1, 300), st.integers(1, 2**40))
 
 ACTORS = ("read", "read_simply", "second", "check", "sink_file", "sink_thank", "arbiter")
 lines = st.lists(
-    st.sampled_from(["good", "good", "retry", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]),
+    st.sampled_from(
+        ["good", "good", "retry", "later", "raise", "reject", "escalate", "suggest", "garbage", "exit", "slow"]
+    ),
     min_size=1,
     max_size=3,
 )
 scripts = st.fixed_dictionaries({}, optional=dict.fromkeys(ACTORS, lines))
 scores = st.sampled_from([0.9, 0.9, 0.3, 1.5, -1.0])
-doings = st.lists(st.sampled_from(["approve", "reject", "kill", "pause", "again"]), max_size=8)
+doings = st.lists(
+    st.sampled_from(["approve", "edit", "reject", "retry", "claim", "cancel", "kill", "pause", "again"]), max_size=8
+)

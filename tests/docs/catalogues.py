@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from penstock.cli import connection, end  # noqa: E402 - the same
 from penstock.provision.apply import topics_of  # noqa: E402 - the same
 from penstock.runtime import watchdog  # noqa: E402 - the same
 from penstock.runtime.metrics import Metrics  # noqa: E402 - the same
+from penstock.supervisor import ladder  # noqa: E402 - the same
 from penstock.testing.codes import CODES as CASE_CODES  # noqa: E402 - the same
 from penstock.topology import wanted  # noqa: E402 - the same
 from penstock.topology.codes import CODES, Code  # noqa: E402 - the same
@@ -40,22 +42,24 @@ REASONS: Final = {
     "bad_sink": "a sink answered something that leaves open whether the effect happened",
     "bad_weight": "a branch brought something that is no weight",
     "branch_missing": "a branch of a join did not come, with the reason why",
+    "cancelled": "a person has cancelled the run: who, and why",
     "decision_gone": "the decision that a gate was sent to read was taken by retention",
     "empty": "a record without a value",
     "event_id_reused": "a known event id with another body",
     "exception": "an exception came out of a handler: its class and message",
     "expired": "no attempt, and no effect, begins after the run's deadline",
     "in_doubt": "an effect was claimed, nobody knows what came of it, and it may not be repeated",
-    "input_gone": "what a fallback should read was taken by retention",
+    "input_gone": "what a re-run, a fallback or a later attempt should read was taken by retention",
     "invalid_input": "the handler's model refuses what the contract allows",
     "invalid_output": "a handler's answer does not fit the contract, or an output's key is empty",
     "no_suggestion": "a warning: a suggestion does not fit its contract, or is too large to travel",
     "not_a_number": "a branch brought something that has no mean",
     "not_awaited": "a join concluded without this branch",
+    "note": "what a person said who let a worker try again",
     "output_too_large": "an answer of more bytes than travel inline",
     "over_budget": "an attempt would have spent more than its step declares",
     "reserved_header": "an upstream record with a header whose name begins with `penstock`",
-    "retry": "the handler answered `Retry`, for the last time",
+    "retry": "the handler answered `Retry`, for the last time or before a long wait",
     "schema_unknown": "no contract has this fingerprint, or it is in a registry's format",
     "split_vote": "the branches of a vote differ, and too few agree",
     "timeout": "an attempt took longer than it may",
@@ -80,6 +84,7 @@ TOPICS: Final = {
     "p.status": ("supervisor", "clients", "run id"),
     "p.reviews": ("supervisor", "the desk", "review id"),
     "p.decisions": ("the desk", "gates, by address", "review id"),
+    "p.control": ("supervisor", "effects", "run id"),
     "p.plans": ("nobody yet", "nobody yet", "digest"),
     "p.{step}": ("the steps before it; who calls a branch of it off; the supervisor", "that step", "run id"),
     "p.{step}.dlq": ("that step; ingress and supervisor have one too", "the desk, by address", "original key"),
@@ -104,6 +109,7 @@ def tables() -> dict[str, Callable[[], Iterator[str]]]:
         "reasons": _reasons,
         "properties": _properties,
         "topics": _topics,
+        "ladder": _ladder,
     }
 
 
@@ -188,6 +194,22 @@ def _reasons() -> Iterator[str]:
     if differs := sources.reasons() ^ set(REASONS):
         raise Differs(f"REASONS and the code differ: {', '.join(sorted(differs))}")
     yield from _table(("code", "means"), ((f"`{code}`", says) for code, says in REASONS.items()))
+
+
+def _ladder() -> Iterator[str]:
+    """The rungs as a drawing: which outcome begins where, and what comes after what is passed over."""
+    yield "```mermaid"
+    yield "flowchart TD"
+    first = {outcome: next(row.name for row in ladder.TABLE if outcome in row.outcomes) for outcome in ladder.ENDS}
+    for name in dict.fromkeys(first.values()):
+        outcomes = [outcome.replace("_", " ") for outcome, rung in first.items() if rung == name]
+        yield f'  from_{name}(["{", ".join(outcomes)}"]) --> rung_{name}'
+    yield from (f'  rung_{row.name}["{row.does}"]' for row in ladder.TABLE)
+    yield from (f'  rung_{row.name} -->|"{row.passed}"| rung_{after.name}' for row, after in pairwise(ladder.TABLE))
+    yield "```"
+    yield ""
+    rows = ((f"`{outcome}`", f"`{status}`") for outcome, status in ladder.ENDS.items())
+    yield from _table(("a task died as", "where no rung is left, its part of the run ends"), rows)
 
 
 def _properties() -> Iterator[str]:

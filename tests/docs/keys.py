@@ -77,7 +77,10 @@ STEP: Final = {
         "kind": Key(NEEDED, "`validator`"),
         "of": Key(NEEDED, "the step it judges, which is the one right before it"),
         "checks": Key(NEEDED, "what it asks; see [Gates](gates.md) and below"),
-        "on_reject": Key("the run ends", "`{fallback: true, review: true}`: what follows, in this order"),
+        "on_reject": Key(
+            "the run ends",
+            "`{reruns: 1, fallback: true, review: true}`: what follows, in this order; see [The ladder](ladder.md)",
+        ),
         "attempts": Key("1 x 1s for rules, 2 x 5s with Python", _ATTEMPTS),
         "concurrency": _CONCURRENCY,
         "to": _TO,
@@ -122,11 +125,12 @@ ATTEMPTS: Final = {
     "max": Key("see the step", "attempts, 1 to 100"),
     "timeout": Key("see the step", "of one attempt, 1ms to 1h"),
     "backoff": Key(
-        "[200ms, 2s]", "the pauses between, each at most 10s; the last one repeats, and all vary by a fifth"
+        "[200ms, 2s]",
+        "the pauses between, each at most 1h, of an effect 10s; the last one repeats, and all vary by a fifth",
     ),
 }
 ON_REJECT: Final = {
-    "reruns": Key("0", "not there yet: only 0 is taken"),
+    "reruns": Key("0", "how often the judged worker is asked again with the verdict, before anything else, 0 to 100"),
     "fallback": Key("false", "ask the judged worker's fallback first"),
     "review": Key("false", "ask a person"),
 }
@@ -137,7 +141,7 @@ CHECK: Final = {
     "path": Key("none", "JSON pointer to what it is about"),
     "hint": Key("none", "what could help"),
     "waivable": Key("false", "whether a person's approval stands above it"),
-    "retryable": Key("false", "whether the worker could do better knowing the reason"),
+    "retryable": Key("false, true with `reruns`", "whether the worker could do better knowing the reason"),
     "severity": Key("error", "`error` rejects, `warning` is only noted"),
     "settings": _SETTINGS,
 }

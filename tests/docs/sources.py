@@ -23,6 +23,7 @@ _PUT_TOGETHER = {
     "E306": "a topic is not as the plan needs it",
     "E310": "there is no review “…”, or several begin like that",
     "E900": "a step halted, or the process cannot go on; the sentence says why",
+    "E370": "there is no run “…”, or several begin like that",
     "E342": "a line has no event id that can be used",
     "E901": "wrong use of the command line",
 }

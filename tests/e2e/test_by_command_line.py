@@ -45,7 +45,7 @@ def test_the_drawing_with_each_step_its_own_process(home: Project) -> None:
 
     states = Counter(status["state"] for status in home.values("diagram.status"))
     results = [result["id"] for result in home.values("diagram.out.results")]
-    assert (len(first["changes"]), second["changes"]) == (26, [])
+    assert (len(first["changes"]), second["changes"]) == (27, [])
     assert sent == [50, 50]
     assert states == {"succeeded": 50}
     assert sorted(results) == sorted(f"e{number}" for number in range(50))
@@ -144,3 +144,43 @@ def test_a_process_ends_when_told_to_without_a_broker(tmp_path: Path) -> None:
 
     assert codes == [(200, 0), (200, 0)]
     assert '"event": "waiting"' in step.said()
+
+
+def test_an_editor_and_a_file_and_a_cancel(home: Project) -> None:
+    """A value is changed in $EDITOR or read from a file, refused where the gate would refuse it; a run is cancelled."""
+    file = "topology/edit.yaml"
+    text = (home.folder / "topology/ask.yaml").read_text(encoding="utf-8").replace("pipeline: ask", "pipeline: edit")
+    for old, new in (("score < 0.9", "score < 0.5"), ("notes.jsonl", "edited.jsonl"), (", waivable: true", "")):
+        text = text.replace(old, new)
+    (home.folder / file).write_text(text, encoding="utf-8")
+    (home.folder / "high.json").write_text('{"id": "by-file", "number": 9.0, "score": 0.7, "label": "large"}')
+    (home.folder / "low.json").write_text('{"id": "by-file", "number": 9.0, "score": 0.4, "label": "large"}')
+    (home.folder / "editor").write_text('#!/bin/sh\nsed -i \'s/"score": [0-9.]*/"score": 0.3/\' "$1"\n')
+    (home.folder / "editor").chmod(0o755)
+    home.asked("apply", file)
+    with home.running(file):
+        names = ("by-file", "by-editor", "cancelled")
+        home.asked("send", file, given="".join(json.dumps({"id": name, "number": 9.0}) + "\n" for name in names))
+        until(lambda: len(home.asked("review", "list", file)["items"]) == 3, 60)
+        reviews = {item["event"]: item for item in home.asked("review", "list", file)["items"]}
+        edit = ("review", "edit", file)
+        high = home.call(*edit, reviews["by-file"]["review"], "--from", "high.json", "-b", home.bootstrap, "--json")
+        both = home.call(
+            *edit, reviews["by-file"]["review"], "--from", "low.json", "--set", "/score=1", "-b", home.bootstrap
+        )
+        home.asked(*edit, reviews["by-file"]["review"], "--from", "low.json")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDITOR", str(home.folder / "editor"))
+            home.asked(*edit, reviews["by-editor"]["review"])
+            patch.setenv("EDITOR", "true")
+            same = home.call(*edit, reviews["cancelled"]["review"], "-b", home.bootstrap)
+        home.asked("runs", "cancel", file, reviews["cancelled"]["run"][:13], "--reason", "enough")
+        until(lambda: len([s for s in home.values("edit.status") if s["terminal"]]) == 3, 60)
+
+    ends = {status["event"]: status["state"] for status in home.values("edit.status")}
+    scores = {result["id"]: result["score"] for result in home.values("edit.out.results")}
+    assert (high.returncode, json.loads(high.stdout)["code"]) == (5, "E317")
+    assert (both.returncode, same.returncode) == (2, 1)
+    assert "nothing was changed" in same.stderr
+    assert ends == {"by-file": "resolved_by_human", "by-editor": "resolved_by_human", "cancelled": "cancelled"}
+    assert scores == {"by-file": pytest.approx(0.4), "by-editor": pytest.approx(0.3)}

@@ -71,7 +71,7 @@ def test_turns_and_people(inbox: Pipeline) -> None:
     inbox.stub("understand", Retry("busy", after=3.0), OSError("gone"), Escalate((Reason("above_me"),), suggestion))
     inbox.send(MESSAGE)
     inbox.settle()
-    assert [review["offers"] for review in inbox.reviews()] == [["approve", "reject"]]
+    assert [review["offers"] for review in inbox.reviews()] == [["approve", "edit", "reject", "retry"]]
 
     inbox.decide("reject", note="by phone")
     inbox.settle()

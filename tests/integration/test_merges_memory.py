@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock import Reason, Reject
+from penstock import Context, Reason, Reject
 from pipelines import Host, Pipeline, check_order
 
 MINUTE = 60
@@ -248,7 +248,7 @@ def test_a_dead_judge_leaves_it_to_people(host: Host) -> None:
     run(pipeline)
     (review,) = pipeline.reviews()
     assert {reason["code"] for reason in review["reasons"]} == {"cannot_tell", "split_vote"}
-    assert review["offers"] == ["approve", "reject"]
+    assert review["offers"] == ["approve", "edit", "reject", "retry"]  # of the judge
     (letter,) = pipeline.values(pipeline.topics.dead("arbiter"))
     assert [vote["branch"] for vote in letter["votes"]] == ["b", "c", "d"]
 
@@ -257,6 +257,31 @@ def test_a_dead_judge_leaves_it_to_people(host: Host) -> None:
 
     assert pipeline.ends() == {"e0": "resolved_by_human"}
     assert [value["label"] for value in pipeline.outputs("out")] == ["x"]
+    check_order(pipeline)
+
+
+def test_a_judge_is_asked_again_by_a_person(host: Host) -> None:
+    """With the conflict, which lies in the dead letter of its join, and with what the person says."""
+    pipeline = host(
+        TEXT.replace("MERGE", ASKED).replace("of: [b, c, d]\n", "of: [b, c, d]\n    review: true\n") + JUDGE
+    )
+    heard: list[Any] = []
+
+    def arbiter(conflict: dict[str, Any], ctx: Context) -> Any:  # noqa: ANN401 - whatever a judge answers
+        heard.append((len(conflict["votes"]), [reason.message for reason in ctx.feedback][-1]))
+        return Reject((Reason("cannot_tell"),)) if len(heard) == 1 else json.loads(conflict["votes"][1]["value"])
+
+    pipeline.cast.usually("check", lambda *_: [])
+    for name, voice in (("b", "x"), ("c", "y"), ("d", "x")):
+        pipeline.cast.usually(name, _says(voice))
+    pipeline.cast.usually("arbiter", arbiter)
+    run(pipeline)
+    pipeline.decide("retry", note="believe c")
+    pipeline.settle()
+
+    assert heard[1] == (3, "believe c")
+    assert pipeline.ends() == {"e0": "resolved_by_human"}
+    assert [value["label"] for value in pipeline.outputs("out")] == ["y"]
     check_order(pipeline)
 
 

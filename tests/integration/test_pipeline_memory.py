@@ -99,7 +99,7 @@ def test_a_fallback_has_a_deadline_of_its_own(host: Host) -> None:
 
 
 def test_nobody_left_who_could_read(host: Host) -> None:
-    """Worker and fallback dead, nothing to approve: a person may only reject, which ends the run as rejected."""
+    """Worker and fallback dead, nothing to approve: a person who rejects ends the run as rejected."""
     pipeline = host()
     pipeline.cast.told("read", "e0", RuntimeError("a"))
     pipeline.cast.told("read_simply", "e0", RuntimeError("b"))
@@ -107,7 +107,7 @@ def test_nobody_left_who_could_read(host: Host) -> None:
     pipeline.settle()
 
     assert pipeline.ends() == {"e0": "waiting"}
-    assert [review["offers"] for review in pipeline.reviews()] == [["reject"]]
+    assert [review["offers"] for review in pipeline.reviews()] == [["edit", "reject", "retry"]]
     pipeline.decide("reject")
     pipeline.settle()
     assert pipeline.ends() == {"e0": "rejected"}
@@ -188,7 +188,8 @@ def test_the_second_decision_is_late(host: Host) -> None:
     pipeline.settle()
     (review,) = pipeline.reviews()
     pipeline.decide("reject")
-    forged = {"review": review["review"], "decision": "desk.decisions[0]@0", "verdict": "approve", "by": "eva"}
+    forged = {"review": review["review"], "decision": "desk.decisions[0]@0", "verdict": "approve", "by": "eva",
+              "note": ""}  # fmt: skip
     event = {**pipeline.events("decided")[0], "ruling": forged}
     pipeline.broker.append(Output(pipeline.topics.runs, 0, b"", pipeline.codec.encode("penstock.RunEvent", event)))
     pipeline.settle()
@@ -223,7 +224,7 @@ def test_a_split_vote_goes_to_a_person(host: Host) -> None:
     pipeline.settle()
     (review,) = pipeline.reviews()
     assert (review["step"], review["gate"], review["contract"]) == ("decide", "check-decision", "diagram.Second")
-    assert review["offers"] == ["approve", "reject"]
+    assert review["offers"] == ["approve", "edit", "reject"]  # a join's branches are what they are
     pipeline.decide("approve")
     pipeline.settle()
 
@@ -286,7 +287,7 @@ def test_a_suggestion_that_does_not_fit_is_dropped(host: Host) -> None:
     pipeline.settle()
 
     (review,) = pipeline.reviews()
-    assert review["offers"] == ["reject"]
+    assert review["offers"] == ["edit", "reject", "retry"]
     assert review["reasons"][0]["code"] == "above_me"
 
 
@@ -339,13 +340,15 @@ def test_no_attempt_starts_after_the_deadline(host: Host) -> None:
 
 
 def test_a_run_that_is_stuck_expires(host: Host) -> None:
-    """A run whose task never answers ends as expired, not before deadline + longest call + skew."""
+    """A run whose task never answers ends as expired, not before deadline + longest call + skew; until then it ends."""
     pipeline = host()
     pipeline.hold("second")
     pipeline.send(*jobs(0.9))
     pipeline.settle()
-    pipeline.wait(MINUTE + 5)
+    pipeline.wait(MINUTE - 1)
     assert pipeline.ends() == {}
+    pipeline.wait(6)
+    assert pipeline.ends() == {"e0": "ending"}
 
     pipeline.wait(4)
 

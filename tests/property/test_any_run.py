@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock import Escalate, Reason, Reject, Retry
+from penstock.errors import Conflict
 from pipelines import DESK, RACE, Pipeline, check_order, desk_cast, scored
 from strategies import doings, scores, scripts
 
@@ -20,6 +22,10 @@ _ARBITER = '  arbiter: {kind: worker, run: "cast:arbiter", attempts: {max: 2, ti
 TOPOLOGIES = [
     DESK,
     DESK.replace(_ASKS, _ASKS.replace("review: true", "fallback: true, review: true")),
+    DESK.replace(_ASKS, _ASKS.replace("review: true", "reruns: 2, fallback: true, review: true")),
+    DESK.replace(_ASKS, _ASKS.replace("review: true", "reruns: 1")).replace(
+        "    review: true\n    to: [check", "    to: [check"
+    ),
     DESK.replace("merge:", "wait: 20s\n    merge:").replace("times: 2", "times: 3"),
     DESK.replace("tie: review", "tie: reject").replace("min_agree: 2", "min_agree: 1"),
     DESK.replace(_VOTE, "{policy: first}"),
@@ -31,6 +37,7 @@ TOPOLOGIES = [
     RACE.replace("{policy: first}", "{policy: mean, field: score, spread: 0.5, missing: ignore}\n    wait: 5s"),
 ]
 Script = dict[str, list[str]]
+_PEOPLE = {"approve", "edit", "reject", "retry"}
 
 
 def played(pipeline: Pipeline, name: str, line: str) -> Callable[..., Any]:
@@ -46,6 +53,7 @@ def played(pipeline: Pipeline, name: str, line: str) -> Callable[..., Any]:
             pipeline.clock.sleep(25.0)
         return {
             "retry": Retry("busy"),
+            "later": Retry("busy", after=15.0),
             "reject": [Reason("no")] if name == "check" else Reject((Reason("no"),)),
             "escalate": Escalate((Reason("above_me"),)),
             "suggest": Escalate((Reason("above_me"),), scored(value)),
@@ -57,9 +65,14 @@ def played(pipeline: Pipeline, name: str, line: str) -> Callable[..., Any]:
 
 def do(pipeline: Pipeline, what: str) -> None:
     """Something that happens beside the handlers."""
-    if what in {"approve", "reject"} and (reviews := pipeline.reviews()):
+    if what in _PEOPLE and (reviews := pipeline.reviews()):
         offered = what if what in reviews[0]["offers"] else "reject"
-        pipeline.decide(offered, review=reviews[0])
+        pipeline.decide(offered, review=reviews[0], value=scored({"id": "e0", "number": 0.7}))
+    elif what == "claim" and pipeline.reviews():
+        pipeline.claim()
+    elif what == "cancel" and pipeline.events("run_started"):
+        with suppress(Conflict):
+            pipeline.cancel("e0")
     elif what == "kill":
         pipeline.processor.turn()
         pipeline.kill()

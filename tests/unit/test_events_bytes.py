@@ -29,7 +29,7 @@ def test_every_kind_of_event_is_read_back(kind: EventKind) -> None:
     """The places of the enumeration are those of the schema."""
     event = of_run(kind, "r", "e", 1, step="s")
 
-    assert _CODEC.decode(_WRITE(event)) == (RUN_EVENT, {**event, "votes": []})
+    assert _CODEC.decode(_WRITE(event)) == (RUN_EVENT, {**event, "votes": [], "due": 0, "tried": 0, "request": None})
 
 
 def test_a_long_text_has_a_long_length() -> None:

@@ -90,7 +90,7 @@ def test_a_judge_is_drawn_and_counted() -> None:
 
     assert "else arbiter  worker  2 x 20s  ≤ 0.02 USD each" in [line.strip() for line in render.tree(plan)]
     assert "  join -.->|judge| arbiter" in render.mermaid(plan)
-    assert {term.step: (term.tasks, term.messages) for term in terms(plan)}["arbiter"] == (2, 3)
+    assert {term.step: (term.tasks, term.messages) for term in terms(plan)}["arbiter"] == (2, 3 + 4)  # it may wait once
     assert plan.bound.tasks == without.bound.tasks + 2
     assert plan.bound.cost_usd == pytest.approx(0.04)
     assert plan.bound.wall_ms - without.bound.wall_ms == 60_000 + 15_000  # a round, and a longer last call

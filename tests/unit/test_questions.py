@@ -26,12 +26,13 @@ def dead(suggestion: bytes | None) -> Dead:
     [(None, True, "judged"), (None, False, ""), (b"x", False, digest(b"x")), (b"x", True, digest(b"x"))],
 )
 def test_what_can_be_approved(suggestion: bytes | None, judged: bool, sha256: str) -> None:  # noqa: FBT001 - a table
-    """The suggestion, else the judged value; where there is neither a person may only reject."""
+    """The suggestion, else the judged value; where there is neither a person may edit, reject or let it retry."""
     task = asked(EVENT, dead(suggestion), "gate", 99, judged=judged)
-    review = question(MEMORY, task, EVENT, dead(suggestion), "c", 7)
+    review = question(MEMORY, task, EVENT, dead(suggestion), "c", 7, retry=True)
 
     assert (task["sha256"], review["sha256"], review["value"]) == (sha256, sha256, suggestion)
-    assert review["offers"] == (["approve", "reject"] if sha256 else ["reject"])
+    assert review["offers"] == [*(["approve"] if sha256 else []), "edit", "reject", "retry"]
+    assert "retry" not in question(MEMORY, task, EVENT, dead(suggestion), "c", 7, retry=False)["offers"]
     assert (review["state"], review["letter"], review["expires"]) == ("open", "p.check.dlq[0]@1", 99)
 
 
@@ -46,7 +47,13 @@ def test_each_dead_task_has_a_question_of_its_own() -> None:
 def test_a_closed_question_offers_nothing() -> None:
     """It says who decided, and where the decision lies."""
     task = asked(EVENT, dead(b"x"), "gate", 99, judged=True)
-    ruling: Any = {"review": task["review"], "decision": "p.decisions[0]@1", "verdict": "approve", "by": "ana"}
+    ruling: Any = {
+        "review": task["review"],
+        "decision": "p.decisions[0]@1",
+        "verdict": "approve",
+        "by": "ana",
+        "note": "",
+    }
     decided, expired = closed(MEMORY, task, "decided", 8, ruling), closed(MEMORY, task, "expired", 9)
 
     assert (decided["state"], decided["decided_by"], decided["decision"]) == ("decided", "ana", "p.decisions[0]@1")

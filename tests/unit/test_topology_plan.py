@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,17 +50,21 @@ def test_a_fallback_speaks_for_its_step(bank: Plan) -> None:
     assert isinstance(fallback, Worker)
     assert (fallback.acts_for, fallback.reads, fallback.writes) == ("read", "diagram.Job", "diagram.Scored")
     assert fallback.to == ("check-reading",)
-    assert fallback.ladder == Ladder(gate="check-reading")
+    assert fallback.ladder == Ladder("read", 0, "read-simply", gate="check-reading")
 
 
 def test_ladders(bank: Plan) -> None:
-    """A gate that asks takes the judged step's fallback; a join that asks is answered through its gate."""
+    """A gate that asks takes the judged step's fallback; a join that asks is answered through its gate.
+
+    Who is judged, and leads to nothing else, can be asked again by people.
+    """
     ladders = {
         name: step.ladder for name, step in bank.steps.items() if isinstance(step, Worker | Validator | Aggregator)
     }
 
-    assert ladders["read"] == Ladder(fallback="read-simply", gate="check-reading")
-    assert ladders["check-reading"] == Ladder(fallback="read-simply", review=True, gate="check-reading")
+    again = Ladder("read", 0, "read-simply", "read-simply", gate="check-reading")
+    assert ladders["read"] == again
+    assert ladders["check-reading"] == replace(again, review=True)
     assert ladders["second"] == Ladder(missing=(("decide", "second"),))
     assert ladders["decide"] == Ladder(review=True, gate="check-decision")
     assert ladders["check-decision"] == Ladder(gate="check-decision")
@@ -95,24 +100,24 @@ def test_settings_are_frozen(bank: Plan) -> None:
 
 
 def test_every_term_of_the_worst_case(bank: Plan) -> None:
-    """Attempts x rounds: the gate runs again for the fallback; two decisions pass a gate of at most two attempts."""
+    """Attempts x rounds: the gate runs again for the fallback; two decisions let the reader try again."""
     tasks = {term.step: term.tasks for term in terms(bank)}
 
     assert tasks == {
         "read": 3, "read-simply": 2, "check-reading": 2, "thank": 3, "second": 1, "decide": 1, "check-decision": 2,
-        "file": 3, "reviews": 4,
+        "file": 3, "reviews": 2 * (3 + 1),
     }  # fmt: skip
 
 
 def test_the_bound_adds_up(bank: Plan) -> None:
     """Tasks, money, work and time, each by hand."""
-    assert bank.bound.tasks == 21
-    assert bank.bound.cost_usd == pytest.approx(3 * 0.001 + 2 * 0.002)
+    assert bank.bound.tasks == 25
+    assert bank.bound.cost_usd == pytest.approx(3 * 0.001 + 2 * 0.002 + 2 * 3 * 0.001)
     # read 3x5s + 0.2s + 2s, gate 1s, second 10s, join 0, gate 2x5s + 0.2s, effect 3x10s + 0.2s + 2s
     assert bank.bound.work_ms == 17_200 + 1_000 + 10_000 + 10_200 + 32_200
     # the first round, one for the fallback and two for decisions; two hours of people; the last call; skew
     assert bank.bound.wall_ms == 4 * 120_000 + 2 * 3_600_000 + 10_000 + 2_000
-    assert bank.bound.dominated_by == "reviews: 4 of 21 tasks (2 decisions x 2 attempts)"
+    assert bank.bound.dominated_by == "reviews: 8 of 25 tasks (2 decisions x 4 attempts)"
 
 
 def test_messages_are_counted(bank: Plan) -> None:
@@ -128,10 +133,53 @@ def test_messages_are_counted(bank: Plan) -> None:
     }
     events = {"run": 2, "read": 1, "read-simply": 1, "check-reading": 2, "second": 1, "decide": 1, "check-decision": 1}
     effects = {"thank": 1 + 1, "file": 1 + 1}  # an event, and a dead letter at the worst
-    rest = {"status": 1, "command": 1, "rejected once": 1, "missing": 1, "late": 1, "reviews": 2 * 8}
+    wait = 4  # that it waits, the command after it, and two statuses
+    waits = {"read": 2 * wait, "read-simply": wait}  # after each attempt but the last
+    asked = {"request": 1, "question": 1, "its end": 1, "decision": 1, "decided": 1, "statuses": 2, "gate": 3}
+    retry = {"command": 1, "event": 1, "output": 1, "waits": 2 * wait}
+    ends = {"status": 1, "ending": 1, "cancel": 1, "stop": 2}
+    rest = {"command": 1, "rejected once": 1, "missing": 1, "late": 1,
+            "reviews": 2 * sum((*asked.values(), *retry.values()))}  # fmt: skip
 
-    counted = (sent, events, effects, rest)
+    counted = (sent, events, effects, waits, ends, rest)
     assert bank.bound.messages == sum(sum(part.values()) for part in counted)
+
+
+RERUNS = BANK.replace("on_reject: {fallback: true, review: true}", "on_reject: {reruns: 2, fallback: true}")
+
+
+def test_reruns_are_in_the_bound() -> None:
+    """Two of them: the reader's attempts and money three times, four judgements with the fallback's, two rounds."""
+    plan, plain = compiled(RERUNS), compiled(BANK.replace(", review: true}", "}"))
+    tasks = {term.step: term.tasks for term in terms(plan)}
+
+    assert plan.steps["check-reading"].ladder.reruns == 2  # type: ignore[union-attr]  # a validator
+    assert plan.steps["read"].ladder.reruns == 0  # type: ignore[union-attr]  # its own death asks nobody again
+    assert (tasks["read"], tasks["check-reading"], tasks["read-simply"]) == (3 * 3, 4, 2)
+    assert plan.bound.cost_usd == pytest.approx(plain.bound.cost_usd + 2 * 3 * 0.001)
+    assert plan.bound.wall_ms == plain.bound.wall_ms + 2 * 120_000
+    # each: a command, the reader's output, event and two waits; the gate's event and dead letter
+    assert plan.bound.messages == plain.bound.messages + 2 * (1 + 1 + 1 + 2 * 4 + 1 + 1)
+    assert plan.digest != plain.digest
+
+
+def test_what_a_gate_finds_can_be_mended_where_it_asks_again(bank: Plan) -> None:
+    """Unless a check says otherwise; where nobody is asked again, nothing can be."""
+    plan = compiled(RERUNS)
+    said = compiled(RERUNS.replace("waivable: true", "waivable: true, retryable: false"))
+
+    assert [gate.steps["check-reading"].checks[0].retryable for gate in (bank, plan, said)] == [False, True, False]  # type: ignore[union-attr]  # a validator
+
+
+def test_long_pauses_of_a_gate_are_counted() -> None:
+    """A gate waits in memory for what its file says, up to ten seconds; what is longer takes four messages each."""
+    gate = 'checks: [{run: "broken.handlers:check"}]\n'
+    short, long = (compiled(BANK.replace(gate, f"{gate}    attempts: {{max: 3, timeout: 1s, backoff: [{pauses}]}}\n"))
+                   for pauses in ("10s", "1s, 11s"))  # fmt: skip
+
+    # one of two pauses is long; the decisions of the other gate, with a reader that may wait, stay the dearest
+    assert long.bound.messages == short.bound.messages + 4
+    assert long.bound.tasks == short.bound.tasks
 
 
 def test_a_join_that_waits_shortens_the_path() -> None:

@@ -56,9 +56,9 @@ def test_names_the_dominating_term(bank: Plan) -> None:
     """The worst case stands beside what is allowed, and what makes most of it is named."""
     page = render.page(bank)
 
-    assert "tasks     21 (allowed 40)" in page
-    assert "most: reviews: 4 of 21 tasks (2 decisions x 2 attempts)" in page
-    assert "cost      0.007 USD (allowed 0.05 USD)" in page
+    assert "tasks     25 (allowed 40)" in page
+    assert "most: reviews: 8 of 25 tasks (2 decisions x 4 attempts)" in page
+    assert "cost      0.013 USD (allowed 0.05 USD)" in page
 
 
 def test_mermaid_has_every_edge(bank: Plan) -> None:
@@ -70,6 +70,17 @@ def test_mermaid_has_every_edge(bank: Plan) -> None:
     assert "  read -.->|fallback| read-simply" in lines
     assert "  check-reading -->|diagram.Scored| thank" in lines
     assert len([line for line in lines if "-->" in line]) == 9  # one from ingress, eight between steps
+
+
+def test_a_gate_that_asks_again_is_drawn() -> None:
+    """In words, how often, and as a dashed edge back to the worker."""
+    for reruns, words in ((1, "asks again"), (3, "asks 3 times again")):
+        asks = f"{{reruns: {reruns}, fallback: true}}"
+        data = BANK.read_text(encoding="utf-8").replace("{fallback: true, review: true}", asks).encode()
+        plan = compile_topology(data, "bank.yaml", load(ROOT / "schemas" / "avro"), resolve)
+        gate = next(line for line in render.tree(plan) if "check-reading" in line)
+        assert f"1 check  {words}" in gate
+        assert f"  check-reading -.->|{words}| read" in render.mermaid(plan)
 
 
 def test_a_name_that_is_a_word_of_mermaid() -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.topology.plan import Aggregator, Effect, Output, Plan, Worker
+from penstock.topology.plan import Aggregator, Effect, Output, Plan, Validator, Worker
 
 
 def rounds(plan: Plan, join: Aggregator) -> int:
-    """How many fallbacks and judges may hold up one branch of a join while another is there; each opens a round.
+    """How many re-runs, fallbacks and judges may hold up a branch while another is there; each opens a round.
 
     A fallback before the branches part delays them all, and their envelopes carry the later deadline. Items part where
     they are counted.
     """
     behind = [_behind(plan, branch) for branch in (*join.of, *_counting(plan, join))]
     apart = set[str]().union(*behind) - set[str].intersection(*behind)
-    return sum(_may_fall_back(plan, name) for name in apart)
+    return sum(_commands(plan, name) for name in apart)
 
 
 def _counting(plan: Plan, join: Aggregator) -> Iterator[str]:
@@ -45,6 +45,9 @@ def _before(plan: Plan, name: str) -> Iterator[str]:
             yield step.name
 
 
-def _may_fall_back(plan: Plan, name: str) -> bool:
+def _commands(plan: Plan, name: str) -> int:
+    """How many rounds a step's ladder may open."""
     step = plan.steps.get(name)
-    return isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None
+    if isinstance(step, Validator):
+        return step.ladder.reruns
+    return int(isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None)

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": Entry("penstock.cli.run:run", "Run the steps of a topology file."),
     "send": Entry("penstock.cli.send:send", "Send records to a pipeline."),
     "review": Entry("penstock.cli.review:review", "See and decide what waits for a person."),
+    "runs": Entry("penstock.cli.runs:runs", "Ask something of a run: cancel it."),
     "broker": Entry("penstock.cli.broker:broker", "Start and stop an Apache Kafka on this machine."),
 }
 

@@ -1,77 +1,69 @@
-"""`penstock review`: see what waits for a person, and decide it."""
+"""`penstock review`: see what waits for a person; the commands that decide it are in `cli.decisions`."""
 
 from __future__ import annotations
 
-import getpass
 import json
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from penstock.assembly.plans import compile_file
-from penstock.cli import cluster, connection
+from penstock.cli import connection, decisions
+from penstock.cli.desk import desk, moment, now, printed
 from penstock.cli.flags import Flags
 from penstock.cli.group import Suggesting
-from penstock.contracts import schemas
-from penstock.contracts.records import Offer, Review
-from penstock.contracts.topics import Topics
-from penstock.escalation.desk import decide, find, open_reviews
-from penstock.escalation.inbox import Inbox
-from penstock.runtime.codec import Codec
-from penstock.runtime.kafka import KafkaCluster
-
-_FILE = click.argument("file", type=click.Path(path_type=Path))
-_ID = click.argument("review")
-_NOTE = click.option("--note", default="", help="Why; a rejection needs one.")
-_BY = click.option("--as", "by", default=getpass.getuser, help="Who decides.  [default: your login]")
+from penstock.escalation.desk import open_reviews
 
 
 @click.group(cls=Suggesting)
 def review() -> None:
-    """See what waits for a person, and decide it."""
+    """See what waits for a person, take it, and decide it."""
+
+
+for command in (decisions.claim, decisions.release, decisions.approve, decisions.edit, decisions.reject,
+                decisions.retry):  # fmt: skip
+    review.add_command(command)
 
 
 @review.command("list")
-@_FILE
+@click.argument("file", type=click.Path(path_type=Path))
 @connection.options
 @click.pass_obj
 def list_(flags: Flags, file: Path, connection: dict[str, str]) -> None:
-    """List the reviews that wait, the one due first at the top."""
-    inbox, codec = _inbox(file, connection)
-    found = open_reviews(inbox.reviews())
+    """List the reviews that wait, the one due first at the top, and who holds them."""
+    ours = desk(file, connection)
+    found, held = open_reviews(ours.inbox.reviews()), ours.holders()
     if flags.json:
-        rows = [_row(review, codec, None) for review in found]
+        rows = [ours.row(one, None, held.get(one["review"])) for one in found]
         click.echo(json.dumps({"kind": "ReviewList", "version": 1, "items": rows}))
         return
     if not found:
         click.echo("nothing waits for a person")
         return
+    claimed = any(one["review"] in held for one in found)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("review", "event", "step", "why", "due"):
+    for name in ("review", "event", "step", "why", "due", *(["held by"] if claimed else [])):
         table.add_column(name, overflow="fold" if name == "why" else "ellipsis")
-    now = time.time()
-    for review in found:
-        why = "; ".join(": ".join(filter(None, (r["code"], r["message"]))) for r in review["reasons"][:2])
-        table.add_row(review["review"], review["event"], review["step"], why, _left(review["expires"] / 1000 - now))
+    for one in found:
+        why = "; ".join(": ".join(filter(None, (r["code"], r["message"]))) for r in one["reasons"][:2])
+        who = held.get(one["review"])
+        row = (one["review"], one["event"], one["step"], why, _left(one["expires"] - now()))
+        table.add_row(*row, *([who["by"] if who else ""] if claimed else []))
     Console().print(table)
 
 
 @review.command()
-@_FILE
-@_ID
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("review")
 @connection.options
 @click.pass_obj
 def show(flags: Flags, file: Path, review: str, connection: dict[str, str]) -> None:
-    """Show one review: what is asked, why, and what may be decided."""
-    inbox, codec = _inbox(file, connection)
-    found = find(inbox.reviews(), review)
-    row = _row(found, codec, inbox.value(found))
+    """Show one review: what is asked, why, who holds it, and what may be decided."""
+    ours = desk(file, connection)
+    found = ours.review(review)
+    held = ours.holders().get(found["review"])
+    row = ours.row(found, ours.inbox.value(found), held)
     if flags.json:
         click.echo(json.dumps({"kind": "Review", "version": 1, **row}))
         return
@@ -79,69 +71,15 @@ def show(flags: Flags, file: Path, review: str, connection: dict[str, str]) -> N
     for reason in row["reasons"]:
         seen = f"   {reason['actual']} where {reason['expected']} was expected" if reason["expected"] else ""
         click.echo(f"  ✗ {reason['code']}: {reason['message']}{seen}")
-    click.echo(json.dumps(row["value"], indent=2, ensure_ascii=False) if row["value"] else "no value to release")
+    click.echo(printed(row["value"]) if row["value"] else "no value to release")
+    if (before := ours.inbox.given(found)) is not None:
+        click.echo(f"made from {printed(ours.value(before))}")
+    if held is not None:
+        click.echo(f"held by {held['by']} until {moment(held['until'])}")
     if row["offers"]:
         click.echo(f"you may: {', '.join(row['offers'])}   until {row['expires']}")
 
 
-@review.command()
-@_FILE
-@_ID
-@_NOTE
-@_BY
-@connection.options
-@click.pass_obj
-def approve(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:
-    """Release the value in question; the gate still holds whatever cannot be waived."""
-    _decide(flags, file, review, "approve", note, by, connection)
-
-
-@review.command()
-@_FILE
-@_ID
-@_NOTE
-@_BY
-@connection.options
-@click.pass_obj
-def reject(flags: Flags, file: Path, review: str, note: str, by: str, connection: dict[str, str]) -> None:
-    """End this part of the run as rejected."""
-    _decide(flags, file, review, "reject", note, by, connection)
-
-
-def _decide(
-    flags: Flags, file: Path, identifier: str, verdict: Offer, note: str, by: str, connection: Mapping[str, str]
-) -> None:
-    inbox, _ = _inbox(file, connection)
-    found = find(inbox.reviews(), identifier)
-    payload = inbox.value(found) if found["state"] == "open" else None
-    decision = decide(found, verdict, payload, by=by, now=int(time.time() * 1000), note=note)
-    address = inbox.decide(decision)
-    if flags.json:
-        row = {"review": found["review"], "verdict": verdict, "by": by, "decision": str(address)}
-        click.echo(json.dumps({"kind": "Decision", "version": 1, **row}))
-        return
-    click.echo(f"{verdict} of {found['review']} is written at {address}; the first decision of a review counts")
-
-
-def _inbox(file: Path, connection: Mapping[str, str]) -> tuple[Inbox, Codec]:
-    plan = compile_file(file)
-    codec = Codec(schemas.load(file.resolve().parent.parent / "schemas" / "avro"))
-    topics = Topics(plan.pipeline)
-    cluster.prepared(connection, topics.reviews, topics.decisions, topics.runs)
-    return Inbox(plan.pipeline, KafkaCluster(connection), codec, time.time), codec
-
-
-def _row(review: Review, codec: Codec, payload: bytes | None) -> dict[str, Any]:
-    data = payload if payload is not None else review["value"]
-    row: dict[str, Any] = {
-        **review,
-        "value": json.loads(json.dumps(codec.decode(data)[1], default=str)) if data else None,
-    }
-    row["expires"] = datetime.fromtimestamp(review["expires"] / 1000, UTC).isoformat()
-    row["opened"] = datetime.fromtimestamp(review["opened"] / 1000, UTC).isoformat()
-    return row
-
-
-def _left(seconds: float) -> str:
-    minutes = int(seconds // 60)
+def _left(ms: int) -> str:
+    minutes = ms // 60_000
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 0 else "over"

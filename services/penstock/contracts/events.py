@@ -57,6 +57,26 @@ def task_done(  # noqa: PLR0913 - an event is what it is
     }
 
 
+def task_waiting(  # noqa: PLR0913 - an event is what it is
+    around: Envelope,
+    step: str,
+    address: str,
+    now: int,
+    *,
+    wait: float,
+    effort: Effort,
+    reasons: tuple[Reason, ...],
+    origin: str,
+    version: str = "",
+) -> RunEvent:
+    """A task's next attempt may begin in `wait` s, with the record at `address`; the task stays open."""
+    event = task_done(around, step, address, now, [], ended=[], effort=effort, outcome="waiting", version=version)
+    event["kind"] = "task_waiting"
+    event["dead"] = dead_part(reasons, origin=origin)
+    event["due"], event["tried"] = now + int(wait * 1000), around.attempt - 1 + effort.attempts
+    return event
+
+
 def dead_part(
     reasons: tuple[Reason, ...], *, origin: str = "", judged: bool = False, suggestion: bytes | None = None
 ) -> Dead:

@@ -16,7 +16,7 @@ EventKind: TypeAlias = Literal[
 Terminal: TypeAlias = Literal[
     "succeeded", "succeeded_by_fallback", "resolved_by_human", "rejected", "expired", "cancelled", "failed"
 ]
-State: TypeAlias = Literal["running", "waiting", "ending"] | Terminal
+State: TypeAlias = Literal["running", "retrying", "waiting", "ending"] | Terminal
 Offer: TypeAlias = Literal["approve", "edit", "reject", "retry"]
 
 RUN_EVENT = "penstock.RunEvent"
@@ -24,6 +24,7 @@ RUN_STATUS = "penstock.RunStatus"
 RUN_MEMORY = "penstock.RunMemory"
 REVIEW = "penstock.Review"
 DECISION = "penstock.Decision"
+CLAIM = "penstock.Claim"
 MERGE_CONFLICT = "penstock.MergeConflict"
 LEDGER_ENTRY = "penstock.LedgerEntry"
 JOIN_STATE = "penstock.JoinState"
@@ -70,6 +71,15 @@ class Ruling(TypedDict):
     decision: str
     verdict: str
     by: str
+    note: str
+
+
+class Request(TypedDict):
+    """`penstock.Request`."""
+
+    kind: Literal["cancel"]
+    by: str
+    note: str
 
 
 class Ballot(TypedDict):
@@ -81,7 +91,7 @@ class Ballot(TypedDict):
 
 
 class RunEvent(TypedDict):
-    """`penstock.RunEvent`; only a join has votes to tell, all others leave them to the default."""
+    """`penstock.RunEvent`; what a join, a waiting task or a person alone has to tell, others leave to the default."""
 
     kind: EventKind
     run: str
@@ -104,6 +114,9 @@ class RunEvent(TypedDict):
     dead: Dead | None
     ruling: Ruling | None
     votes: NotRequired[list[Ballot]]
+    due: NotRequired[int]
+    tried: NotRequired[int]
+    request: NotRequired[Request | None]
 
 
 class RunStatus(TypedDict):
@@ -124,6 +137,11 @@ class RunStatus(TypedDict):
     review: str
     in_doubt: list[str]
     reasons: list[ReasonRecord]
+    reruns: int
+    step: str
+    attempt: int
+    attempts_allowed: int
+    due: int
 
 
 class MergeConflict(TypedDict):
@@ -162,6 +180,7 @@ class Review(TypedDict):
     plan: str
     decided_by: str
     decision: str
+    origin: str
 
 
 class Decision(TypedDict):
@@ -178,6 +197,17 @@ class Decision(TypedDict):
     by: str
     at: int
     note: str
+
+
+class Claim(TypedDict):
+    """`penstock.Claim`."""
+
+    review: str
+    run: str
+    kind: Literal["claim", "release"]
+    by: str
+    at: int
+    until: int
 
 
 class Receipt(TypedDict):
@@ -242,6 +272,10 @@ class OpenTask(TypedDict):
     sha256: str
     item: str
     origin: str
+    address: str
+    attempt: int
+    round: int
+    deadline: int
 
 
 class RunMemory(TypedDict):
@@ -261,6 +295,7 @@ class RunMemory(TypedDict):
     marks: list[Terminal]
     in_doubt: list[str]
     reasons: list[ReasonRecord]
+    ending: Literal["", "cancelled", "expired"]
 
 
 class EventMemory(TypedDict):

@@ -75,7 +75,7 @@ class _Hand:
         self._plan = plan
         self._effect = effect
         self._kit = kit
-        self._tries = Tries(effect.name, effect.attempts, kit)
+        self._tries = Tries(effect.name, effect.attempts, kit, in_memory=True)
         self._letters = DeadLetters(plan.pipeline, effect.name, topics.dead(effect.name), plan.digest)
         self._sink: Sink | None = None
         self._threads = Threads(effect.name, effect.concurrency)

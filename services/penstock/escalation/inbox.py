@@ -1,18 +1,27 @@
-"""The desk's hands: reads reviews and dead letters, writes a decision and its event in one transaction."""
+"""The desk's hands: reads reviews and dead letters, writes what people claim and decide, one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from penstock.contracts.address import Address, parse
 from penstock.contracts.events import of_run
-from penstock.contracts.records import DECISION, RUN_EVENT, Decision, Review
+from penstock.contracts.records import CLAIM, DECISION, RUN_EVENT, Decision, Review, RunEvent
 from penstock.contracts.topics import Topics
-from penstock.errors import Abort, Retriable, TimedOut, Unknown
+from penstock.errors import Abort, Fenced, Retriable, TimedOut, Unknown
+from penstock.escalation.desk import Entry, admit, is_decision, must_wait
 from penstock.runtime.codec import Codec
-from penstock.runtime.ports import Cluster, Log, Output
+from penstock.runtime.ports import Cluster, Log, Output, Producer
 
-_TRIES = 3
+_TRIES = 5
+
+
+class _Said(NamedTuple):
+    """What was written about a review, in the order of the log, and where it lies."""
+
+    entries: list[Entry]
+    places: list[Address]
 
 
 class Inbox:
@@ -29,43 +38,42 @@ class Inbox:
     def reviews(self) -> Iterator[Review]:
         """Every record of the review topic, in the order of each partition."""
         for partition in range(self._log.partitions(self._topics.reviews)):
-            for record in self._log.read(self._topics.reviews, partition):
-                if record.value is not None:
-                    review: Review = self._codec.decode(record.value)[1]  # type: ignore[assignment]  # the topic holds nothing else
-                    self._at[review["review"]] = partition
-                    yield review
+            yield from self._reviews(partition)
+
+    def entries(self) -> dict[str, list[Entry]]:
+        """What people wrote about each review, in the order of the log."""
+        found: dict[str, list[Entry]] = {}
+        for partition in range(self._log.partitions(self._topics.decisions)):
+            for entry, _ in self._entries(partition):
+                found.setdefault(entry["review"], []).append(entry)
+        return found
 
     def value(self, review: Review) -> bytes | None:
         """The bytes in question: the suggestion, or the judged payload out of the dead letter."""
-        if review["value"] is not None or not review["letter"]:
+        if review["value"] is not None or not review["letter"] or not review["sha256"]:
             return review["value"]
         found = self._log.fetch(parse(review["letter"]))
         return found.value if found is not None else None
 
-    def decide(self, decision: Decision) -> Address:
-        """Write a decision, and the event that names where it lies; answers its address."""
-        partition = self._at[decision["review"]]
-        key = decision["review"].encode()
-        output = Output(self._topics.decisions, partition, key, self._codec.encode(DECISION, decision))
-        event = of_run(
-            "decided", decision["run"], "", int(self._clock() * 1000), step="desk", outcome=decision["verdict"]
-        )
+    def given(self, review: Review) -> bytes | None:
+        """What the worker in question was given; a join's branches lie in its dead letter instead."""
+        found = self._log.fetch(parse(review["origin"])) if review["origin"] and "retry" in review["offers"] else None
+        return found.value if found is not None else None
+
+    def write(self, entry: Entry) -> Address:
+        """Write a decision, with the event that names where it lies, or a claim; answers its address.
+
+        Who writes takes over the review's own transactional id first and then reads what others wrote: nobody can
+        write in between, and the first in the order of the log counts. Conflict E311, E315 when that was somebody else.
+        """
         error: Exception | None = None
         for _ in range(_TRIES):
-            producer = self._cluster.producer(f"{self._topics.pipeline}.desk.{decision['review']}")
+            producer = self._cluster.producer(f"{self._topics.pipeline}.desk.{entry['review']}")
             try:
                 producer.init()
-                producer.begin()
-                (address,) = producer.place([output])
-                event["ruling"] = {"review": decision["review"], "decision": str(address),
-                                   "verdict": decision["verdict"], "by": decision["by"]}  # fmt: skip
-                data = self._codec.encode(RUN_EVENT, event)
-                producer.produce(Output(self._topics.runs, partition, decision["run"].encode(), data))
-                producer.commit()
-            except (Abort, Retriable, Unknown) as failure:
+                return self._written(producer, entry)
+            except (Abort, Retriable, Unknown, Fenced) as failure:
                 error = failure
-            else:
-                return address
             finally:
                 producer.close()
         raise TimedOut(
@@ -75,3 +83,45 @@ class Inbox:
     def close(self) -> None:
         """Give the reader up."""
         self._log.close()
+
+    def _written(self, producer: Producer, entry: Entry) -> Address:
+        partition, now = self._at[entry["review"]], int(self._clock() * 1000)
+        said = self._said(partition, entry["review"])
+        if entry in said.entries:
+            return said.places[said.entries.index(entry)]  # ours, though nobody could say so
+        admit(entry, said.entries, now)
+        last = [review for review in self._reviews(partition) if review["review"] == entry["review"]][-1]
+        must_wait(last, now)
+        contract = DECISION if is_decision(entry) else CLAIM
+        producer.begin()
+        key = entry["review"].encode()
+        output = Output(self._topics.decisions, partition, key, self._codec.encode(contract, entry))
+        (address,) = producer.place([output])
+        if is_decision(entry):
+            data = self._codec.encode(RUN_EVENT, _decided(entry, address, now))
+            producer.produce(Output(self._topics.runs, partition, entry["run"].encode(), data))
+        producer.commit()
+        return address
+
+    def _said(self, partition: int, review: str) -> _Said:
+        found = [(entry, place) for entry, place in self._entries(partition) if entry["review"] == review]
+        return _Said([entry for entry, _ in found], [place for _, place in found])
+
+    def _reviews(self, partition: int) -> Iterator[Review]:
+        for record in self._log.read(self._topics.reviews, partition):
+            if record.value is not None:
+                review: Review = self._codec.decode(record.value)[1]  # type: ignore[assignment]  # the topic holds nothing else
+                self._at[review["review"]] = partition
+                yield review
+
+    def _entries(self, partition: int) -> Iterator[tuple[Entry, Address]]:
+        for record in self._log.read(self._topics.decisions, partition):
+            entry: Entry = self._codec.decode(record.value)[1]  # type: ignore[assignment]  # the topic holds nothing else
+            yield entry, record.address
+
+
+def _decided(decision: Decision, address: Address, now: int) -> RunEvent:
+    event = of_run("decided", decision["run"], "", now, step="desk", outcome=decision["verdict"])
+    event["ruling"] = {"review": decision["review"], "decision": str(address), "verdict": decision["verdict"],
+                       "by": decision["by"], "note": decision["note"]}  # fmt: skip
+    return event

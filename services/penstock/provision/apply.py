@@ -70,6 +70,7 @@ def topics_of(plan: Plan, partitions: int) -> list[TopicSpec]:
         TopicSpec(names.status, partitions, _COMPACTED),
         TopicSpec(names.reviews, partitions, _COMPACTED),
         TopicSpec(names.decisions, partitions, _deleted(90 * _DAY_MS)),
+        TopicSpec(names.control, partitions, _COMPACTED),
         TopicSpec(names.plans, 1, _COMPACTED),
     ]
     for name in (INGRESS, SUPERVISOR):

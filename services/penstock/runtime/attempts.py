@@ -1,4 +1,4 @@
-"""One task, tried as often as its policy allows, with pauses in memory; what came of it, and what it took."""
+"""One task, tried as often as its policy allows, with short pauses in memory; what came of it, and what it took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from penstock.errors import Fatal, Halt, Poison
 from penstock.runtime.kit import Kit
 from penstock.runtime.threads import Endless, NoAnswer, awaited, within
 
-LONGEST_PAUSE = 10.0  # s; what waits in memory fills the window and stops the intake
+LONGEST_PAUSE = 12.0  # s, ten and the fifth by which pauses vary; what waits in memory fills the window
+_LONGEST_IN_MEMORY = 3_600.0  # s; the longest pause a file may ask for
 
 
 class Tried(NamedTuple):
@@ -42,45 +43,65 @@ def at_once(call: Callable[..., Any], *arguments: Any) -> Tried:
 
 
 class Outcome(NamedTuple):
-    """What came of a task: an answer (`failed` is None), or the reasons why there is none."""
+    """What came of a task: an answer (`failed` is None), or the reasons why there is none.
+
+    With `wait` (s) there is none yet: the next attempt may begin then, and the supervisor will command it.
+    """
 
     answer: Any
     effort: Effort
     failed: tuple[Reason, ...] | None = None
     code: str = ""
     suggestion: Any = None
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How a step makes attempts: `call(context, timeout in s)` is one."""
+    """How a step makes attempts: `call(context, timeout in s)` is one; `in_memory` where nobody can command another."""
 
     step: str
     policy: Policy
     kit: Kit
+    in_memory: bool = False
 
     async def run(
         self, context: Context, call: Callable[[Context, float], Awaitable[Any]], first: Tried | None = None
     ) -> Outcome:
-        """Attempts until one succeeds, or the policy or the deadline ends them; `first` is one that was made."""
-        spent, last = 0.0, tuple[Reason, ...]()
+        """Attempts until one succeeds, or the policy or the deadline ends them; `first` is one that was made.
+
+        The context says which attempt is the next; what the answer counts are those that are made here.
+        """
+        spent, last, before = 0.0, tuple[Reason, ...](), context.attempt - 1
         while True:
             left = context.deadline / 1000 - self.kit.clock()
             if left <= 0 and first is None:
-                return _expired(context, spent, last)
+                return _expired(Effort(context.attempt - 1 - before, spent), last)
             attempt = call if first is None else _again(first)
             answer, asked = await self._once(context, attempt, left)
             first = None
             spent += context.spent_usd
-            effort = Effort(context.attempt, spent)
+            effort = Effort(context.attempt - before, spent)
             if not isinstance(answer, _Failure):
                 return _outcome(answer, effort)
             last = (answer.reason,)
             wait = pause(self.policy, context.attempt, asked, self.kit.jitter()) if answer.transient else None
             if wait is None:
                 return Outcome(None, effort, last, "failed")
-            await self.kit.sleep(min(wait, LONGEST_PAUSE))
+            if self.kit.clock() + wait >= context.deadline / 1000:
+                return _expired(effort, last)
+            if wait > LONGEST_PAUSE and not self.in_memory:
+                return Outcome(None, effort, last, "waiting", wait=wait)
+            await self._pause(wait)
             context = context.again()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, in slices where it takes long."""
+        left = min(seconds, _LONGEST_IN_MEMORY)
+        while left > LONGEST_PAUSE:
+            await self.kit.sleep(LONGEST_PAUSE)
+            left -= LONGEST_PAUSE
+        await self.kit.sleep(left)
 
     async def _once(
         self, context: Context, call: Callable[[Context, float], Awaitable[Any]], left: float
@@ -135,9 +156,9 @@ def _cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _expired(context: Context, spent: float, last: tuple[Reason, ...]) -> Outcome:
+def _expired(effort: Effort, last: tuple[Reason, ...]) -> Outcome:
     reason = Reason("expired", "no attempt starts after the run's deadline")
-    return Outcome(None, Effort(context.attempt - 1, spent), (reason, *last), "expired")
+    return Outcome(None, effort, (reason, *last), "expired")
 
 
 def _outcome(answer: Any, effort: Effort) -> Outcome:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
-from typing import get_args
+from typing import NotRequired, get_args, get_origin, get_type_hints
 
 from penstock.contracts.records import RUN_EVENT, EventKind, RunEvent
 from penstock.runtime.codec import Codec
 
 _double = Struct("<d").pack
 _END = b"\x00"  # of an array
-_NOTHING = b"\x00\x00\x00"  # no `dead`, no `ruling`, no votes
+_NOTHING = b"\x00" * 6  # no `dead`, no `ruling`, no votes; not due, never tried, nothing requested
 
 
 def writer(codec: Codec) -> Callable[[RunEvent], bytes]:
-    """Encodes run events; those that carry a death, a ruling or votes by the codec itself."""
+    """Encodes run events; those that carry a death, a ruling or what few have to tell by the codec itself."""
     head, complete = codec.head(RUN_EVENT), codec.encoder(RUN_EVENT)
     kinds = {kind: head + _number(place) for place, kind in enumerate(get_args(EventKind))}
+    plain = sum(get_origin(hint) is not NotRequired for hint in get_type_hints(RunEvent, include_extras=True).values())
 
     def write(event: RunEvent) -> bytes:
-        if event["dead"] is not None or event["ruling"] is not None or "votes" in event:
+        if event["dead"] is not None or event["ruling"] is not None or len(event) > plain:
             return complete(event)
         parts = [
             kinds[event["kind"]], _text(event["run"]), _text(event["event"]), _word(event["step"]),

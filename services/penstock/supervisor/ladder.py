@@ -1,16 +1,71 @@
-"""What follows when a task is dead: fallback, missing, review, the end, in that order and each a bounded time."""
+"""What follows when a task is dead: the rungs as a table, in their order, and each a bounded number of times."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from penstock.contracts.records import RunEvent, Terminal
+from penstock.contracts.records import Dead, RunEvent, Terminal
+
+Name: TypeAlias = Literal["rerun", "fallback", "missing", "review", "end"]
+
+
+class Row(NamedTuple):
+    """One rung: which outcomes of a dead task may take it, what is done then, and when it is passed over."""
+
+    name: Name
+    outcomes: frozenset[str]
+    does: str
+    passed: str
+
+
+# The outcomes of a dead task, and how its part of the run ends where no rung is left.
+ENDS: Mapping[str, Terminal] = {
+    "rejected": "rejected",
+    "failed": "failed",
+    "conflict": "rejected",
+    "escalated": "rejected",
+    "expired": "expired",
+    "stopped": "expired",
+    "cancelled": "cancelled",
+    "in_doubt": "failed",
+}
+_TRIED = frozenset({"rejected", "failed", "conflict"})
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        "rerun",
+        frozenset({"rejected"}),
+        "the judged worker again, with the verdict as feedback",
+        "no re-runs declared or left, no reason is retryable, or the fallback has acted",
+    ),
+    Row("fallback", _TRIED, "the fallback, on the same input", "none, or it has acted"),
+    Row(
+        "missing",
+        _TRIED | {"escalated"},
+        "the joins behind are told that the branch stays empty",
+        "no join can do without",
+    ),
+    Row("review", _TRIED | {"escalated"}, "a person is asked", "nobody is to be asked, or no question is left"),
+    Row("end", frozenset(ENDS), "this part of the run ends", ""),
+)
 
 
 class Steps(Protocol):
     """The rungs a step declares; see `topology.plan.Ladder`."""
+
+    @property
+    def rerun(self) -> str | None:
+        """The worker that can be asked again."""
+
+    @property
+    def reruns(self) -> int:
+        """How often it is, without a person."""
+
+    @property
+    def replaced_by(self) -> str | None:
+        """The fallback after which it is not asked again."""
 
     @property
     def fallback(self) -> str | None:
@@ -27,6 +82,13 @@ class Steps(Protocol):
     @property
     def gate(self) -> str | None:
         """The gate through which a decision goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Run the judged worker on the same input, with the verdict in hand."""
+
+    step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +124,63 @@ class Forget:
     """Nothing waits for it any more: it ends, and the run's status is none the worse."""
 
 
-Rung: TypeAlias = Fall | Missing | Ask | End | Forget
-
-# What a dead task's outcome skips, and how its part of the run ends where no rung is left.
-SKIPS: dict[str, frozenset[type]] = {
-    "expired": frozenset({Fall, Missing, Ask}),
-    "in_doubt": frozenset({Fall, Missing, Ask}),
-    "escalated": frozenset({Fall}),
-}
-ENDS: dict[str, Terminal] = {
-    "expired": "expired",
-    "rejected": "rejected",
-    "conflict": "rejected",
-    "escalated": "rejected",
-}
+Rung: TypeAlias = Rerun | Fall | Missing | Ask | End | Forget
 
 
-def next_rung(steps: Steps, outcome: str, used: Collection[str], reviews: int) -> Rung:
-    """The next rung for a task that died with `outcome`; `used` are those taken, `reviews` how many may be asked.
+class Cause(NamedTuple):
+    """What a rung depends on beside the step: the outcome, whether the worker could do better, and the item."""
 
-    What dies after the run's deadline has expired, whatever it died of: see `fate`.
-    """
-    skips = SKIPS.get(outcome, frozenset())
-    if steps.fallback and Fall not in skips and fall_name(steps.fallback) not in used:
-        return Fall(steps.fallback)
-    if steps.missing and Missing not in skips:
-        return Missing(steps.missing)
-    asked = sum(1 for rung in used if rung.startswith("review:"))
-    if steps.review and steps.gate and Ask not in skips and asked < reviews:
-        return Ask(steps.gate)
-    return End(ENDS.get(outcome, "failed"))
+    outcome: str
+    retryable: bool = False
+    item: str = ""
 
 
-def fate(event: RunEvent, deadline: int) -> str:
-    """What a task died of; after the run's deadline nothing is begun any more, save that a doubt stays one.
+def next_rung(steps: Steps, cause: Cause, used: Collection[str], reviews: int) -> Rung:
+    """The first rung of the table that a death may take; `used` are those taken, `reviews` how many may be asked."""
+    outcome = cause.outcome if cause.outcome in ENDS else "failed"
+    for row in TABLE:
+        rung = _taken(row.name, steps, cause, used, reviews) if outcome in row.outcomes else None
+        if rung is not None:
+            return rung
+    return End(ENDS[outcome])
+
+
+def _taken(name: Name, steps: Steps, cause: Cause, used: Collection[str], reviews: int) -> Rung | None:
+    """The rung of this name, or None where it is passed over."""
+    match name:
+        case "rerun":
+            return Rerun(steps.rerun) if steps.rerun and _again(steps, steps.rerun, cause, used) else None
+        case "fallback":
+            fresh = steps.fallback and entry("fallback", steps.fallback, cause.item) not in used
+            return Fall(steps.fallback) if fresh and steps.fallback else None
+        case "missing":
+            return Missing(steps.missing) if steps.missing else None
+        case "review":
+            return Ask(steps.gate) if steps.review and steps.gate and times("review", used) < reviews else None
+        case "end":
+            return None
+
+
+def _again(steps: Steps, worker: str, cause: Cause, used: Collection[str]) -> bool:
+    """Whether a worker is run again: it could do better, it may, and nobody has acted for it yet."""
+    acted = steps.replaced_by is not None and entry("fallback", steps.replaced_by, cause.item) in used
+    taken = sum(rung == entry("rerun", worker, cause.item) for rung in used)
+    return cause.retryable and taken < steps.reruns and not acted
+
+
+def retryable(dead: Dead) -> bool:
+    """Whether a verdict has an error that the worker could mend; one with none would only come again."""
+    return any(reason["retryable"] for reason in dead["reasons"] if reason["severity"] == "error")
+
+
+def fate(event: RunEvent, deadline: int, ending: str) -> str:
+    """What a task died of; in a run that ends nothing is begun any more, save that a doubt stays one.
 
     By the time of the step, so that a supervisor that was away does not make runs expire.
     """
-    return "expired" if event["at"] >= deadline and event["outcome"] != "in_doubt" else event["outcome"]
+    if event["outcome"] == "in_doubt":
+        return "in_doubt"
+    return ending or ("expired" if event["at"] >= deadline else event["outcome"])
 
 
 def rung_of_the_unawaited(steps: Steps, concluded: Collection[str]) -> Rung:
@@ -121,16 +202,22 @@ def unawaited(after: Mapping[str, Sequence[str]], step: str, concluded: Collecti
     return True
 
 
-def done_name(join: str) -> str:
-    """How a join that concluded without all of its branches is remembered."""
-    return f"concluded:{join}"
+def entry(kind: Literal["rerun", "fallback", "review", "retry", "concluded"], step: str, item: str = "") -> str:
+    """How a rung that was taken, or a join that concluded without all of its branches, is remembered."""
+    return f"{kind}:{step}@{item}" if item else f"{kind}:{step}"
 
 
-def fall_name(step: str) -> str:
-    """How a taken fallback is remembered."""
-    return f"fallback:{step}"
+def times(kind: str, used: Iterable[str]) -> int:
+    """How often a kind of rung was taken in the whole run."""
+    return sum(rung.startswith(f"{kind}:") for rung in used)
 
 
-def ask_name(step: str) -> str:
-    """How an asked review is remembered."""
-    return f"review:{step}"
+def concluded(used: Iterable[str], item: str) -> set[str]:
+    """The joins that concluded without all of their branches, for this item or for one that it is a part of."""
+    found = set()
+    for rung in used:
+        kind, _, name = rung.partition(":")
+        step, _, of = name.partition("@")
+        if kind == "concluded" and (not of or f"{item}.".startswith(f"{of}.")):
+            found.add(step)
+    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Literal
 
 from penstock.contracts.answers import MOST_REASONS
 from penstock.contracts.records import OpenTask, ReasonRecord, RunEvent, RunMemory, RunStatus, Spawned, State, Terminal
+from penstock.supervisor.ladder import times
 
 PRECEDENCE: tuple[Terminal, ...] = (
     "cancelled",
@@ -35,13 +37,14 @@ def begin(event: RunEvent) -> RunMemory:
         "marks": [],
         "in_doubt": [],
         "reasons": [],
+        "ending": "",
     }
 
 
 def opened(spawned: Spawned) -> OpenTask:
     """A task that a step waits to do."""
     return {"task": spawned["task"], "step": spawned["step"], "review": "", "due": 0, "gate": "", "sha256": "",
-            "item": spawned["item"], "origin": ""}  # fmt: skip
+            "item": spawned["item"], "origin": "", "address": "", "attempt": 0, "round": 0, "deadline": 0}  # fmt: skip
 
 
 def account(memory: RunMemory, event: RunEvent) -> RunMemory:
@@ -84,6 +87,36 @@ def ask(memory: RunMemory, asked: OpenTask) -> RunMemory:
     return {**memory, "open": [*(t for t in memory["open"] if t["task"] != asked["task"]), asked]}
 
 
+def wait(memory: RunMemory, event: RunEvent) -> RunMemory:
+    """A task's next attempt is due later. What was told before, or of a task that is not open, changes nothing."""
+    dead = event["dead"]
+    waits: OpenTask = {
+        **opened({"task": event["task"], "step": event["step"], "item": event["item"]}), "due": event["due"],
+        "origin": dead["origin"] if dead else "", "address": event["input"], "attempt": event["tried"] + 1,
+        "round": event["round"], "deadline": event["deadline"],
+    }  # fmt: skip
+    left = [waits if _earlier(task, waits) else task for task in memory["open"]]
+    return {**memory, "open": left}
+
+
+def _earlier(task: OpenTask, later: OpenTask) -> bool:
+    """Whether a wait follows on what is known of a task; an attempt that does not count may be waited for again."""
+    follows = task["attempt"] <= later["attempt"] and task["due"] < later["due"]
+    return task["task"] == later["task"] and not task["review"] and follows
+
+
+def go_on(memory: RunMemory, due: OpenTask) -> RunMemory:
+    """The next attempt of a task that had to wait begins; which wait it was stays known."""
+    left = [OpenTask(**{**task, "address": ""}) if task["task"] == due["task"] else task for task in memory["open"]]
+    return {**memory, "open": left}
+
+
+def end(memory: RunMemory, why: Literal["cancelled", "expired"]) -> RunMemory:
+    """Nothing new is begun any more; whoever waits for a person or for an attempt is not waited for."""
+    idle = {task["task"] for task in memory["open"] if task["review"] or task["address"]}
+    return {**close(memory, idle), "ending": why}
+
+
 def take(memory: RunMemory, rung: str) -> RunMemory:
     """A rung of the ladder is used up."""
     return {**memory, "used": [*memory["used"], rung]}
@@ -107,11 +140,21 @@ def explain(memory: RunMemory, reasons: Iterable[ReasonRecord]) -> RunMemory:
 
 
 def news(before: RunMemory | None, after: RunMemory) -> State | None:
-    """The state to be told of an open run: that it waits, for which review, and that work goes on after a wait."""
-    if waiting(after):
-        asked = before is not None and waiting(before) and review(before) == review(after)
-        return None if asked else "waiting"
-    return "running" if before is not None and waiting(before) else None
+    """The state to be told of an open run, where it is another one, or waits for another question or attempt."""
+    if _busy(after) and (before is None or _busy(before)):
+        return None  # as nearly always
+    told = state(after)
+    known = None if before is None else (state(before), _shown(before))
+    return None if (told, _shown(after)) == known else told
+
+
+def state(memory: RunMemory) -> State:
+    """Where an open run stands."""
+    if memory["ending"]:
+        return "ending"
+    if waiting(memory):
+        return "waiting"
+    return "retrying" if next_attempt(memory) is not None else "running"
 
 
 def waiting(memory: RunMemory) -> bool:
@@ -124,20 +167,47 @@ def review(memory: RunMemory) -> str:
     return next((task["review"] for task in memory["open"] if task["review"]), "")
 
 
+def next_attempt(memory: RunMemory) -> OpenTask | None:
+    """The task whose next attempt is due first, of those that had to wait."""
+    waits = [task for task in memory["open"] if task["address"]]
+    return min(waits, key=lambda task: task["due"], default=None)
+
+
+def _busy(memory: RunMemory) -> bool:
+    """Whether a run goes on, and waits neither for people nor for time."""
+    return not memory["ending"] and not any(task["review"] or task["address"] for task in memory["open"])
+
+
+def _shown(memory: RunMemory) -> tuple[str, int]:
+    """What is told of a wait: which question, or which task and attempt."""
+    if waiting(memory):
+        return review(memory), 0
+    awaited = None if memory["ending"] else next_attempt(memory)
+    return ("", 0) if awaited is None else (awaited["task"], awaited["attempt"])
+
+
 def terminal(memory: RunMemory) -> Terminal:
     """The status of a run without open tasks: the first in the order of precedence that a part of it earned."""
     return next((status for status in PRECEDENCE if status in memory["marks"]), "succeeded")
 
 
 def due(memory: RunMemory, grace_ms: int) -> int:
-    """When something must be done about the run: a review expires, or its deadline and `grace_ms` are over."""
-    reviews = [task["due"] for task in memory["open"] if task["review"]]
-    working = len(reviews) < len(memory["open"])
-    return min([*reviews, memory["deadline"] + grace_ms] if working or not reviews else reviews)
+    """When something must be done about the run.
+
+    A review expires, an attempt may begin, the deadline is over, or it and `grace_ms` are. Waiting for people stops
+    the clock.
+    """
+    own = [task["due"] for task in memory["open"] if task["review"] or task["address"]]
+    asked = any(task["review"] for task in memory["open"])
+    if waiting(memory):
+        return min(own)
+    last = memory["deadline"] if not asked and not memory["ending"] else memory["deadline"] + grace_ms
+    return min([*own, last])
 
 
-def status(memory: RunMemory, state: State, now: int) -> RunStatus:
-    """The record of where the run stands."""
+def status(memory: RunMemory, state: State, now: int, allowed: int = 0) -> RunStatus:
+    """The record of where the run stands; `allowed` are the attempts of the step that is told to wait for one."""
+    awaited = next_attempt(memory) if state == "retrying" else None
     return {
         "run": memory["run"],
         "event": memory["event"],
@@ -149,9 +219,14 @@ def status(memory: RunMemory, state: State, now: int) -> RunStatus:
         "tasks": memory["tasks"],
         "attempts": memory["attempts"],
         "cost_usd": memory["cost_usd"],
-        "fallbacks": sum(rung.startswith("fallback:") for rung in memory["used"]),
-        "reviews": sum(rung.startswith("review:") for rung in memory["used"]),
+        "fallbacks": times("fallback", memory["used"]),
+        "reviews": times("review", memory["used"]),
         "review": review(memory),
         "in_doubt": memory["in_doubt"],
         "reasons": memory["reasons"],
+        "reruns": times("rerun", memory["used"]) + times("retry", memory["used"]),
+        "step": awaited["step"] if awaited else "",
+        "attempt": awaited["attempt"] if awaited else 0,
+        "attempts_allowed": allowed if awaited else 0,
+        "due": awaited["due"] if awaited else 0,
     }

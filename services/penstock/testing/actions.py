@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, cast
 
 from penstock.assembly.services import all_steps
 from penstock.testing.expectations import ExpectReader
 from penstock.testing.payloads import Payloads
-from penstock.testing.script import Action, Away, Decide, Expect, Kill, Send, Wait
+from penstock.testing.script import Action, Away, Cancel, Decide, Expect, Kill, Send, Wait
 from penstock.topology.document import Items, Node, Table, Word
 from penstock.topology.fields import Fields
-from penstock.topology.plan import Output, Plan
+from penstock.topology.plan import Output, Plan, Validator
 from penstock.topology.report import At, Report, nearest
 
-_DECISION = ("step", "event", "by", "note")
+_CANCEL = ("event", "by", "note")
 _YEAR = 365 * 24 * 3_600_000
+
+
+class _Who(NamedTuple):
+    """About which step and event, who decides, and why."""
+
+    step: str = ""
+    event: str = ""
+    by: str = "ana"
+    note: str = "because"
 
 
 class ActionReader:
@@ -31,7 +40,10 @@ class ActionReader:
             "send": lambda _part, _word, node: iter((self.send(node),)),
             "wait": self._wait,
             "approve": self._decide,
+            "edit": self._edit,
             "reject": self._decide,
+            "retry": self._decide,
+            "cancel": self._cancel,
             "kill": self._kill,
             "back": self._back,
             "expect": lambda _part, word, node: self.expect(node, word),
@@ -94,20 +106,56 @@ class ActionReader:
 
     def _decide(self, part: Fields, word: Word, node: Node) -> Iterator[Action]:
         """A step's name alone, or which step, which event, who and why."""
-        verdict: Literal["approve", "reject"] = "approve" if word.text == "approve" else "reject"
+        verdict = cast("Literal['approve', 'reject', 'retry']", word.text)
         if not isinstance(node, Table):
             if (named := part.text(word.text)) is not None:
                 self._asks(named)
                 yield Decide(verdict, word.spot, named.value)
-        elif (table := part.table_at(word.text, _DECISION)) is not None:
-            given = {key: text for key in _DECISION if (text := table.text(key)) is not None}
-            if "step" in given:
-                self._asks(given["step"])
-            yield Decide(verdict, word.spot, **{key: text.value for key, text in given.items()})
+        elif (table := part.table_at(word.text, _Who._fields)) is not None:
+            yield Decide(verdict, word.spot, *self._who(table))
+
+    def _edit(self, part: Fields, word: Word, _node: Node) -> Iterator[Action]:
+        """Which step, and the fields that differ."""
+        if (table := part.table_at("edit", (*_Who._fields, "value"))) is None:
+            return
+        who, node = self._who(table), table.node("value")
+        gate = self._gate(who.step)
+        if gate is None or node is None:
+            known = ", ".join(self._asking()) or "none"
+            self._report.add("E165", word.spot, known=known)
+            return
+        yield Decide("edit", word.spot, *who, self._payloads.read(node, gate.reads, "the edited value"))
+
+    def _who(self, table: Fields) -> _Who:
+        given = {key: text for key in _Who._fields if (text := table.text(key)) is not None}
+        if "step" in given:
+            self._asks(given["step"])
+        return _Who(**{key: text.value for key, text in given.items()})
+
+    def _gate(self, name: str) -> Validator | None:
+        """The gate through which a decision about a step goes."""
+        step = self._plan.steps.get(name)
+        gate = None if step is None or isinstance(step, Output) else self._plan.steps.get(step.ladder.gate or "")
+        return gate if isinstance(gate, Validator) else None
+
+    def _cancel(self, part: Fields, word: Word, node: Node) -> Iterator[Action]:
+        """The run of an event by the event's id, or which event, who and why; the only run where nothing is said."""
+        if not isinstance(node, Table):
+            named = part.text("cancel") if not (isinstance(node, Word) and node.value is None) else None
+            yield Cancel(word.spot, named.value if named else "")
+        elif (table := part.table_at("cancel", _CANCEL)) is not None:
+            given = {key: text.value for key in _CANCEL if (text := table.text(key)) is not None}
+            yield Cancel(word.spot, **given)
+
+    def _asking(self) -> list[str]:
+        """The steps that may ask a person; a worker is asked about where its gate lets it try again."""
+        steps = [step for step in self._plan.steps.values() if not isinstance(step, Output)]
+        asking = {step.name for step in steps if step.ladder.review}
+        again = {step.ladder.rerun for step in steps if step.name in asking}
+        return [step.name for step in steps if step.name in asking | again]
 
     def _asks(self, name: At[str]) -> None:
-        steps = [step for step in self._plan.steps.values() if not isinstance(step, Output)]
-        known = [step.name for step in steps if step.ladder.review]
+        known = self._asking()
         if name.value not in known:
             self._report.add("E162", name.spot, name=name.value, known=", ".join(known) or "none",
                              advice=nearest(name.value, known, "name one of them"))  # fmt: skip

@@ -27,6 +27,12 @@ _OF_CASES = (
     ),
     Code("E162", "nobody is ever asked about “{name}”", "steps that ask people are: {known}", "{advice}"),
     Code("E163", "{what} must be {wanted}", "one thing happens after the other", "{advice}"),
+    Code(
+        "E165",
+        "an edit needs a step that asks people, and a value",
+        "steps that ask people are: {known}",
+        "write for example `edit: {{step: check, value: {{cents: 900}}}}`",
+    ),
 )
 
 CODES = OF_A_TOPOLOGY | {entry.code: entry for entry in _OF_CASES}

@@ -14,7 +14,19 @@ from penstock.topology.plan import Effect, Output, Plan
 from penstock.topology.report import Report, Spot, nearest
 
 STATES = (*get_args(get_args(State)[0]), *get_args(Terminal))
-OF_A_RUN = ("status", "path", "never", "attempts", "cost", "fallbacks", "reasons", "dead", "in_doubt", "reviews")
+OF_A_RUN = (
+    "status",
+    "path",
+    "never",
+    "attempts",
+    "cost",
+    "fallbacks",
+    "reruns",
+    "reasons",
+    "dead",
+    "in_doubt",
+    "reviews",
+)
 OF_ALL = ("effects", "outputs", "runs", "refused", "duplicates", "halted")
 _REVIEW = ("step", "gate", "offers", "reasons", "contract")
 _MANY = 1_000_000
@@ -62,6 +74,7 @@ class ExpectReader:
         part.choice("status", STATES)
         part.money("cost")
         part.count("fallbacks", 0, _MANY)
+        part.count("reruns", 0, _MANY)
         for key in ("path", "never"):
             for name in part.names(key):
                 self._known(name.value, name.spot, self._steps, key)

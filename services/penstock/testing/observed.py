@@ -73,13 +73,15 @@ def _account(pipeline: Pipeline, seen: Seen, run: str) -> dict[str, Any]:
     events = seen.of(run)
     status = next((s for s in reversed(seen.statuses) if s["run"] == run), None)
     ran = [told for told in events if told["kind"] in _STEPS]
+    tried = [told for told in events if told["kind"] in (*_STEPS, "task_waiting")]
     path = [told["step"] for told in ordered(events, tuple(pipeline.plan.steps))]
     return {
         "status": status["state"] if status else "running",
         "path": path + _outputs(pipeline, run),
-        "attempts": _attempts(ran),
-        "cost": sum(told["cost_usd"] for told in ran),
+        "attempts": _attempts(tried),
+        "cost": sum(told["cost_usd"] for told in tried),
         "fallbacks": status["fallbacks"] if status else 0,
+        "reruns": status["reruns"] if status else 0,
         "reasons": [_reason(reason) for reason in status["reasons"]] if status else [],
         "dead": _dead(ran),
         "in_doubt": _doubts(status),

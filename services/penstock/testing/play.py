@@ -11,7 +11,7 @@ from penstock.testing import observed
 from penstock.testing.compare import Difference, differences
 from penstock.testing.pipeline import Pipeline
 from penstock.testing.production import Production
-from penstock.testing.script import Action, Away, Case, Decide, Expect, Kill, Script, Send, Wait
+from penstock.testing.script import Action, Away, Cancel, Case, Decide, Expect, Kill, Script, Send, Wait
 from penstock.topology.report import Spot
 
 
@@ -65,6 +65,8 @@ def _act(action: Action, spot: Spot, pipeline: Pipeline) -> Iterator[Difference]
             yield from differences(action.table, observed.whole(pipeline))
         elif isinstance(action, Decide):
             yield from _decide(action, pipeline)
+        elif isinstance(action, Cancel):
+            yield from _cancel(action, pipeline)
         else:
             _happen(action, pipeline)
     except Halt:
@@ -98,7 +100,17 @@ def _decide(action: Decide, pipeline: Pipeline) -> Iterator[Difference]:
         there = ", ".join(f"{review['step']} ({', '.join(review['offers'])})" for review in waiting)
         yield Difference(action.verdict, wanted, there or "nobody is asked", action.spot)
         return
-    pipeline.decide(action.verdict, review=found[0], note=action.note, by=action.by)
+    pipeline.decide(action.verdict, review=found[0], note=action.note, by=action.by, value=action.value)
+    pipeline.settle()
+
+
+def _cancel(action: Cancel, pipeline: Pipeline) -> Iterator[Difference]:
+    begun = [told["event"] for told in pipeline.events("run_started")]
+    if not begun or action.event not in {"", *begun}:
+        wanted = f"a run{f' of {action.event}' if action.event else ''}"
+        yield Difference("cancel", wanted, f"runs of {', '.join(begun)}" if begun else "no run", action.spot)
+        return
+    pipeline.cancel(action.event, note=action.note, by=action.by)
     pipeline.settle()
 
 

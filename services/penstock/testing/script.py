@@ -32,14 +32,28 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """A person decides; of the reviews that wait, about one of this step and this event where they are named."""
+    """A person decides; of the reviews that wait, about one of this step and this event where they are named.
 
-    verdict: Literal["approve", "reject"]
+    An edit brings the fields of `value` in the place of those that were judged.
+    """
+
+    verdict: Literal["approve", "edit", "reject", "retry"]
     spot: Spot
     step: str = ""
     event: str = ""
     by: str = "ana"
     note: str = "because"
+    value: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A person cancels a run: that of this event where one is named."""
+
+    spot: Spot
+    event: str = ""
+    by: str = "ana"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class Expect:
     spot: Spot
 
 
-Action: TypeAlias = Send | Wait | Decide | Kill | Away | Expect
+Action: TypeAlias = Send | Wait | Decide | Cancel | Kill | Away | Expect
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from penstock.contracts.address import Address
 from penstock.contracts.records import Offer, Review, RunEvent, RunStatus
 from penstock.contracts.topics import Topics
 from penstock.errors import Fatal
-from penstock.escalation.desk import decide, open_reviews
+from penstock.escalation.desk import claim, decide, open_reviews
 from penstock.escalation.inbox import Inbox
+from penstock.escalation.requests import Requests
 from penstock.ingress.entries import entries
 from penstock.provision.apply import groups_of, topics_of
 from penstock.runtime.codec import Codec
@@ -141,13 +142,34 @@ class Stage:
         self._away.discard(step)
         self.kill()
 
-    def decide(self, verdict: Offer, *, review: Review | None = None, note: str = "because", by: str = "ana") -> None:
-        """A person decides the review that waits (the first one, unless named)."""
+    def decide(
+        self, verdict: Offer, *, review: Review | None = None, note: str = "because", by: str = "ana",
+        value: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """A person decides the review that waits (the first one, unless named).
+
+        With `edit`, `value` holds the fields that differ from what is in question, or all where there is nothing.
+        """
         inbox = Inbox(self.plan.pipeline, self.broker, self.codec, self.clock)
         waiting = open_reviews(inbox.reviews())
         found = review or waiting[0]
-        now = int(self.clock() * 1000)
-        inbox.decide(decide(found, verdict, inbox.value(found), by=by, now=now, note=note))
+        payload = inbox.value(found)
+        if verdict == "edit":
+            old = self.codec.decode(payload)[1] if payload else {}
+            payload = self.codec.encode(found["contract"], {**old, **(value or {})})
+        inbox.write(decide(found, verdict, payload, by=by, now=int(self.clock() * 1000), note=note))
+
+    def claim(self, *, by: str = "ana", seconds: float = 900.0) -> None:
+        """A person takes the review that waits."""
+        inbox = Inbox(self.plan.pipeline, self.broker, self.codec, self.clock)
+        found = open_reviews(inbox.reviews())[0]
+        inbox.write(claim(found, by=by, now=int(self.clock() * 1000), lease_ms=int(seconds * 1000)))
+
+    def cancel(self, event: str = "", *, note: str = "", by: str = "ana") -> None:
+        """A person cancels the newest run of an event, or the newest of all."""
+        requests = Requests(self.plan.pipeline, self.broker, self.codec, self.clock)
+        begun = [told["run"] for told in self.events("run_started") if event in {"", told["event"]}]
+        requests.cancel(requests.find(begun[-1]), by=by, note=note)
 
     def close(self) -> None:
         """Let go of what is held; the records can still be looked at."""

@@ -129,7 +129,7 @@ class _Room:
             name=step.name,
             of=step.of[0].value,
             reads=self.said.reads[step.name],
-            checks=tuple(_check(one) for one in step.checks),
+            checks=tuple(_check(one, again=_reruns(step) > 0) for one in step.checks),
             to=_names(step),
             attempts=step.attempts or (BY_RULES if only_rules else BY_CHECKS),
             concurrency=step.concurrency,
@@ -189,7 +189,12 @@ class _Room:
         if step.ask_fallback is not None and step.ask_fallback.value:  # never of a join, whose judge is not asked twice
             judged = self.draft.steps[step.of[0].value].fallback
             fallback = judged.value if judged else None
+        again = gates.asked_again(self.draft, self.graph, step.name)
+        stand_in = self.draft.steps[again].fallback if again else None
         return Ladder(
+            rerun=again,
+            reruns=_reruns(step) if again else 0,
+            replaced_by=stand_in.value if stand_in else None,
             fallback=fallback,
             missing=self.branches.missing.get(main.name, ()),
             review=gates.asks_people(main) is not None or gates.asks_people(step) is not None,
@@ -205,7 +210,12 @@ def _settings(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(given))
 
 
-def _check(one: CheckDraft) -> Check:
+def _reruns(step: StepDraft) -> int:
+    return step.reruns.value if step.reruns else 0
+
+
+def _check(one: CheckDraft, *, again: bool) -> Check:
+    """A check; where the judged worker is asked `again`, what it finds can be mended unless it says otherwise."""
     return Check(
         code=one.code,
         rule=one.rule.value if one.rule else None,
@@ -214,7 +224,7 @@ def _check(one: CheckDraft) -> Check:
         severity=one.severity,
         hint=one.hint,
         waivable=one.waivable,
-        retryable=one.retryable,
+        retryable=again if one.retryable is None else one.retryable,
         settings=_settings(one.settings),
     )
 

@@ -1,4 +1,4 @@
-"""The worst case of one run: every attempt, fallback, review, gate and join that could happen, added up."""
+"""The worst case of one run: every attempt, re-run, fallback, review, gate and join that could happen, added up."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from penstock.topology.report import Report
 
 SKEW_MS = 2_000  # the default of the setting by which clocks may differ
-_RUN_MESSAGES = 3  # run.started, run.ended, the status
-_REVIEW_MESSAGES = 8  # request, question, its end, decision, decided; command to the gate, its event, its dead letter
+_RUN_MESSAGES = 5  # run.started, run.ended, the status; a person's request to cancel, and that the run is about to end
+_STOP_MESSAGES = 2  # to the executors of effects, and its tombstone
+_REVIEW_MESSAGES = 10  # request, question, its end, decision, decided, two statuses; to the gate, its event, its letter
+_RETRY_MESSAGES = 3  # the command to the worker, its event, and its output or dead letter
+_WAIT_MESSAGES = 4  # that it waits and until when, the command that ends it, and the status before and after
+_IN_MEMORY_MS = 10_000  # what is longer is waited for by the supervisor
 _SHOWN = 6
 
 Asking: TypeAlias = Worker | Router | Validator | Aggregator
+Tried: TypeAlias = Worker | Router | Validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,15 @@ class Term:
 def terms(plan: Plan) -> tuple[Term, ...]:
     """Every step's share of the worst case, and what reviews add. Outputs run nothing."""
     often = runs(plan)
-    shares = [_times(_share(step), often[step.name]) for step in plan.steps.values() if not isinstance(step, Output)]
-    tries = [gate.attempts.max for gate in _review_gates(plan)]
-    if (times := plan.reviews.times) and tries:
-        how = f"{_many(times, 'decision')} x {_many(max(tries), 'attempt')}"
-        shares.append(Term("reviews", times * max(tries), times * _REVIEW_MESSAGES, 0.0, how))
+    again = {s.ladder.rerun: s.ladder.reruns for s in plan.steps.values() if isinstance(s, Validator)}
+    working = [step for step in plan.steps.values() if not isinstance(step, Output)]
+    shares = [_times(_share(step, again.get(step.name, 0)), often[step.name]) for step in working]
+    decisions = [_decision(plan, step) for step in _asking(plan) if step.ladder.review]
+    if (times := plan.reviews.times) and decisions:
+        tries, messages = max(one.tasks for one in decisions), max(one.messages for one in decisions)
+        how = f"{_many(times, 'decision')} x {_many(tries, 'attempt')}"
+        cost = times * max(one.cost_usd for one in decisions)
+        shares.append(Term("reviews", times * tries, times * messages, cost, how))
     return tuple(shares)
 
 
@@ -77,18 +86,21 @@ def runs(plan: Plan) -> Mapping[str, int]:
 def fold(plan: Plan, branches: Branches) -> Bound:
     """The bound of a plan whose steps are complete.
 
-    Messages are records to steps, outputs, dead letters, and the system's own topics; changelogs are not counted.
+    Messages are records to steps, outputs, dead letters, and the system's own topics; changelogs are not counted, nor
+    who claims a review.
+
     Wall time is rounds x deadline, what people may take, and the last call: every round has a deadline of its own.
     """
     shares, graph = terms(plan), branches.graph
     tasks = sum(share.tasks for share in shares)
     largest = max(shares, key=lambda share: share.tasks)
     decisions = plan.reviews.times if _review_gates(plan) else 0
-    rounds = 1 + _fallbacks_in_a_row(plan, graph) + decisions
+    rounds = 1 + _commands_in_a_row(plan, graph) + decisions
+    stops = _STOP_MESSAGES if any(isinstance(step, Effect) for step in plan.steps.values()) else 0
     waits = decisions * plan.reviews.expires_ms
     return Bound(
         tasks=tasks,
-        messages=len(plan.ingress.to) + _RUN_MESSAGES + _tokens(plan) + sum(share.messages for share in shares),
+        messages=len(plan.ingress.to) + _RUN_MESSAGES + stops + _tokens(plan) + sum(share.messages for share in shares),
         cost_usd=round(sum(share.cost_usd for share in shares), 9),
         wall_ms=rounds * plan.limits.deadline_ms + waits + plan.longest_call_ms + SKEW_MS,
         dominated_by=f"{largest.step}: {largest.tasks} of {tasks} tasks ({largest.how})",
@@ -152,24 +164,57 @@ def _hold_time(plan: Plan, graph: Graph, limits: LimitsDraft, report: Report) ->
         report.add("E090", limits.deadline_ms.spot, deadline=spell(limits.deadline_ms.value), path=shown, needed=needed)
 
 
-def _share(step: Asking | Effect) -> Term:
+def _share(step: Asking | Effect, reruns: int) -> Term:
+    """What a step may add; a worker is asked again `reruns` times by its gate."""
     match step:
         case Worker():
-            tries, asked = step.attempts.max, 0 if step.acts_for is None else 1
-            how = _many(tries, "attempt") + (f" for {step.acts_for}" if step.acts_for else "")
-            return Term(step.name, tries, asked + 1 + _sent(step), tries * step.cost_usd, how)
+            runs, tries = 1 + reruns, step.attempts.max
+            asked = reruns if step.acts_for is None else 1
+            how = _rounds(runs, "run", tries) + (f" for {step.acts_for}" if step.acts_for else "")
+            each = 1 + _sent(step) + _waits(step)
+            return Term(step.name, runs * tries, asked + runs * each, runs * tries * step.cost_usd, how)
         case Router():
             tries = step.attempts.max
-            return Term(step.name, tries, 1 + _sent(step), tries * step.cost_usd, _many(tries, "attempt"))
+            return Term(
+                step.name, tries, 1 + _sent(step) + _waits(step), tries * step.cost_usd, _many(tries, "attempt")
+            )
         case Validator():
-            rounds, tries = 1 if step.ladder.fallback is None else 2, step.attempts.max
-            how = f"{_many(rounds, 'round')} x {_many(tries, 'attempt')}" if rounds > 1 else _many(tries, "attempt")
-            return Term(step.name, rounds * tries, rounds + (rounds - 1) + _sent(step), 0.0, how)
+            rounds, tries = 1 + step.ladder.reruns + (step.ladder.fallback is not None), step.attempts.max
+            messages = rounds * (1 + _waits(step)) + (rounds - 1) + _sent(step)
+            return Term(step.name, rounds * tries, messages, 0.0, _rounds(rounds, "round", tries))
         case Aggregator():
             late = len(step.of) - 1  # a join may conclude without them, and each is told of when it comes
             return Term(step.name, 1, 1 + _sent(step) + late, 0.0, "one merge")
         case Effect():
             return Term(step.name, step.attempts.max, 2, 0.0, _many(step.attempts.max, "attempt"))
+
+
+def _decision(plan: Plan, step: Asking) -> Term:
+    """What one decision about a dead step may add: its gate asks again, and a worker before it where one can retry."""
+    gate = plan.steps[step.ladder.gate or ""]
+    worker = plan.steps[step.ladder.rerun] if step.ladder.rerun else None
+    if not isinstance(gate, Validator):
+        raise AssertionError("a review without a gate was reported")  # noqa: TRY004 - no type of a caller's is wrong
+    tasks, messages = gate.attempts.max, _REVIEW_MESSAGES + _waits(gate)
+    if not isinstance(worker, Worker):
+        return Term(step.name, tasks, messages, 0.0, "")
+    tries = worker.attempts.max
+    more = _RETRY_MESSAGES + _waits(worker)
+    return Term(step.name, tasks + tries, messages + more, tries * worker.cost_usd, "")
+
+
+def _waits(step: Tried) -> int:
+    """Messages of pauses that are too long for memory: a worker may ask for one after each attempt but the last."""
+    tries, pauses = step.attempts, step.attempts.backoff_ms
+    if isinstance(step, Worker | Router):
+        return _WAIT_MESSAGES * (tries.max - 1)
+    last = len(pauses) - 1
+    long = sum(pauses[min(at, last)] > _IN_MEMORY_MS for at in range(tries.max - 1)) if pauses else 0
+    return _WAIT_MESSAGES * long
+
+
+def _rounds(rounds: int, thing: str, tries: int) -> str:
+    return f"{_many(rounds, thing)} x {_many(tries, 'attempt')}" if rounds > 1 else _many(tries, "attempt")
 
 
 def _asking(plan: Plan) -> list[Asking]:
@@ -182,12 +227,13 @@ def _review_gates(plan: Plan) -> list[Validator]:
     return [step for step in plan.steps.values() if isinstance(step, Validator) and step.name in names]
 
 
-def _fallbacks_in_a_row(plan: Plan, graph: Graph) -> int:
-    """How many fallbacks one path can have, each opening a round."""
+def _commands_in_a_row(plan: Plan, graph: Graph) -> int:
+    """How many fallbacks and re-runs one path can have, each opening a round."""
     most: dict[str, int] = {}
     for name in graph.order:
         step = plan.steps[name]
-        own = isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None
+        own = step.ladder.reruns if isinstance(step, Validator) else 0
+        own += isinstance(step, Worker | Aggregator) and step.ladder.fallback is not None
         most[name] = own + max((most[edge.source] for edge in graph.into[name] if edge.source in most), default=0)
     return max(most.values(), default=0)
 

@@ -82,7 +82,6 @@ _THE_FILE = (
     ),
     Code("E027", "“{text}” is not an amount of money", "an amount is a number and USD", "write for example 0.05 USD"),
     Code("E028", "{what} is {text}, which is out of range", "allowed are {low} to {high}", "choose a value in between"),
-    Code("E029", "{what} is not supported yet", "{why}", "{fix}"),
     Code(
         "E030",
         "“{name}” cannot be the name of a {thing}",
@@ -180,7 +179,7 @@ _THE_WIRING = (
     Code(
         "E051",
         "step “{name}” leads to “{other}” beside its gate “{gate}”",
-        "the gate may ask for a fallback, and “{other}” would run a second time",
+        "the gate may ask for a {what}, and “{other}” would run a second time",
         "let the gate lead to “{other}”",
     ),
     Code(
@@ -325,6 +324,21 @@ _WHAT_RUNS = (
     Code("E084", "{what}", "{why}", "{fix}"),
 )
 
+_HOW_OFTEN = (
+    Code(
+        "E079",
+        "validator “{name}” asks for re-runs, but “{of}” is {article} {kind}",
+        "only a worker can do better when it knows the verdict: a join's branches are what they are",
+        "remove `reruns:`, or judge a worker",
+    ),
+    Code(
+        "E094",
+        "{where}: a pause of {text} is too long",
+        "nobody but its gate may write to an effect, so it waits in memory, {most} at the most",
+        "write at most {most}",
+    ),
+)
+
 _HOW_MUCH = (
     Code(
         "E090",
@@ -347,6 +361,6 @@ _HOW_MUCH = (
     Code("E093", "a run may cost {needed}; {limit} is allowed", "most of it: {largest}", "allow {needed}, or try less"),
 )
 
-_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_MUCH)
+_ALL = (*_THE_FILE, *_THE_WIRING, *THE_BRANCHES, *_THE_MERGES, *_WHAT_IS_SAID, *_WHAT_RUNS, *_HOW_OFTEN, *_HOW_MUCH)
 
 CODES = {entry.code: entry for entry in _ALL}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from penstock.topology.plan import Plan
 
 # words for people, and what follows from the rest
-_DERIVED = frozenset({"description", "digest", "bound", "ladder", "cuts", "counts"})
+_DERIVED = frozenset({"description", "digest", "bound", "cuts", "counts"})
 
 
 def of(plan: Plan) -> str:

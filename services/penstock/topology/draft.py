@@ -24,7 +24,7 @@ class CheckDraft:
     path: At[str] | None = None
     hint: str = ""
     waivable: bool = False
-    retryable: bool = False
+    retryable: bool | None = None
     severity: Literal["warning", "error"] = "error"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,8 +84,8 @@ class Lead:
 class StepDraft:
     """One step as written. What its kind does not have is None; `broken` means its mistakes are reported already.
 
-    `review` and `ask_fallback` stand for `review:` and for what a validator's `on_reject:` asks; `keys` are the places
-    of all keys that were given.
+    `review`, `ask_fallback` and `reruns` stand for `review:` and for what a validator's `on_reject:` asks;
+    `keys` are the places of all keys that were given.
     """
 
     name: str
@@ -103,6 +103,7 @@ class StepDraft:
     fallback: At[str] | None = None
     review: At[bool] | None = None
     ask_fallback: At[bool] | None = None
+    reruns: At[int] | None = None
     attempts: Attempts | None = None
     cost_usd: float = 0.0
     concurrency: int = 16

@@ -19,8 +19,8 @@ def check(draft: Draft, branches: Branches, report: Report) -> None:
     for name, step in draft.steps.items():
         if step.kind == "effect":
             _gated(draft, graph, name, report)
-        if step.kind == "validator" and step.ask_fallback and step.ask_fallback.value:
-            _fallback_of_judged(draft, graph, step, step.ask_fallback, report)
+        if step.kind == "validator":
+            _of_a_judge(draft, graph, step, report)
         if (asked := asks_people(step)) is not None:
             _decidable(draft, graph, step, asked, report)
             _joins_need_not_wait(graph.acts_for.get(name, name), asked, branches, report)
@@ -46,6 +46,18 @@ def gate_of(draft: Draft, graph: Graph, name: str) -> str | None:
     return after[0] if judged and not each and step.kind in {"worker", "aggregator"} else None
 
 
+def asked_again(draft: Draft, graph: Graph, name: str) -> str | None:
+    """The worker that can be run once more when a step is dead: it, or what it judges, where nothing else follows."""
+    step = draft.steps[name]
+    if step.kind == "validator":
+        judged = [of.value for of in step.of if of.value in draft.steps and draft.steps[of.value].kind == "worker"]
+        return next((of for of in judged if gate_of(draft, graph, of) == name), None)
+    if step.kind != "worker" or gate_of(draft, graph, name) is None:
+        return None
+    main = graph.acts_for.get(name, name)
+    return main if draft.steps[main].kind == "worker" else name
+
+
 def _judges(step: StepDraft, name: str) -> bool:
     return step.kind == "validator" and any(of.value == name for of in step.of)
 
@@ -57,17 +69,30 @@ def _gated(draft: Draft, graph: Graph, name: str, report: Report) -> None:
             report.add("E050", edge.spot, name=name, source=f"the {source} “{edge.source}”")
 
 
-def _fallback_of_judged(draft: Draft, graph: Graph, gate: StepDraft, asked: At[bool], report: Report) -> None:
+def _of_a_judge(draft: Draft, graph: Graph, gate: StepDraft, report: Report) -> None:
+    """What a gate asks of the step it judges: a fallback or another try, each of which would fan out once more."""
+    fallback = gate.ask_fallback if gate.ask_fallback and gate.ask_fallback.value else None
+    reruns = gate.reruns if gate.reruns and gate.reruns.value else None
     for judged in (draft.steps[of.value] for of in gate.of if of.value in draft.steps):
-        joined = judged.kind == "aggregator"  # what it may have is a judge, who is asked about conflicts only
-        if (judged.fallback is None or joined) and not judged.broken:
-            advice = "remove this" if joined else f"give “{judged.name}” a `fallback:`, or remove this"
-            report.add("E060", asked.spot, name=gate.name, of=judged.name, advice=advice)
-        for edge in graph.out_of[judged.name]:
+        if fallback is not None:
+            _fallback_of_judged(gate, judged, fallback, report)
+        if reruns is not None and judged.kind not in {"worker", None}:
+            article = "an" if judged.kind[0] in "aeo" else "a"
+            report.add("E079", reruns.spot, name=gate.name, of=judged.name, kind=judged.kind, article=article)
+        for edge in graph.out_of[judged.name] if fallback or reruns else ():
             if edge.target == gate.name and edge.way.each:
-                report.add("E099", asked.spot, name=gate.name, of=judged.name)
+                what, asked = ("fallback", fallback) if fallback else ("re-run", reruns)
+                report.add("E099", asked.spot if asked else edge.spot, name=gate.name, of=judged.name, what=what)
             if edge.target != gate.name:
-                report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name)
+                what = "fallback" if fallback else "re-run"
+                report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name, what=what)
+
+
+def _fallback_of_judged(gate: StepDraft, judged: StepDraft, asked: At[bool], report: Report) -> None:
+    joined = judged.kind == "aggregator"  # what it may have is a judge, who is asked about conflicts only
+    if (judged.fallback is None or joined) and not judged.broken:
+        advice = "remove this" if joined else f"give “{judged.name}” a `fallback:`, or remove this"
+        report.add("E060", asked.spot, name=gate.name, of=judged.name, advice=advice)
 
 
 def _decidable(draft: Draft, graph: Graph, step: StepDraft, asked: Spot, report: Report) -> None:

@@ -53,12 +53,17 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """What follows when a task of this step is dead, in this order: fallback, missing, review, the end.
+    """What follows when a task of this step is dead, in this order: re-run, fallback, missing, review, the end.
 
-    `fallback` is the step that is run on the same input. `missing` are the (join, branch) pairs that will never get
-    a value now, where the join can still conclude. `gate` is the validator through which a decision re-enters.
+    `rerun` is the worker that can be asked again: `reruns` times with the verdict, until its fallback `replaced_by` has
+    acted, and as often as people want. `fallback` is the step that is run on the same input. `missing` are the (join,
+    branch) pairs that will never get a value now, where the join can still conclude. `gate` is the validator through
+    which a decision re-enters.
     """
 
+    rerun: str | None = None
+    reruns: int = 0
+    replaced_by: str | None = None
     fallback: str | None = None
     missing: tuple[tuple[str, str], ...] = ()
     review: bool = False

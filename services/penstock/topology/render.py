@@ -75,7 +75,7 @@ def worst_case(plan: Plan) -> Iterator[str]:
 
 
 def mermaid(plan: Plan) -> str:
-    """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks dashed."""
+    """The same graph as a Mermaid flowchart, contracts on its edges, fallbacks and re-runs dashed."""
     lines = ["flowchart TD", "  ingress([ingress])"]
     lines += [f"  {_id(name)}{_shape(step)}" for name, step in plan.steps.items()]
     lines += [f"  {INGRESS} -->|{plan.ingress.contract}| {_id(target)}" for target in plan.ingress.to]
@@ -85,6 +85,8 @@ def mermaid(plan: Plan) -> str:
             lines.append(f"  {_id(step.acts_for)} -.->|{role}| {_id(name)}")
         else:
             lines += [f"  {_id(name)} -->|{_label(plan, step, target)}| {_id(target)}" for target in after(step)]
+        if isinstance(step, Validator) and step.ladder.reruns and step.ladder.rerun is not None:
+            lines.append(f"  {_id(name)} -.->|{_again(step.ladder.reruns)}| {_id(step.ladder.rerun)}")
     return "\n".join(lines) + "\n"
 
 
@@ -129,6 +131,7 @@ def _line(plan: Plan, name: str) -> list[str]:
     step = plan.steps[name]
     words = [name, *_words(step)]
     if not isinstance(step, Output | Effect):
+        words += [_again(step.ladder.reruns)] if step.ladder.reruns else []
         words += [f"else {step.ladder.fallback}"] if step.ladder.fallback and isinstance(step, Validator) else []
         words += ["asks people"] if step.ladder.review else []
         words.append(f"→ {step.writes}")
@@ -158,6 +161,10 @@ def _words(step: Step) -> list[str]:
             return ["effect", _tries(step.attempts)]
         case Output():
             return [f"output into {step.into}" if step.into else "output", f"keyed by {step.key}"]
+
+
+def _again(reruns: int) -> str:
+    return "asks again" if reruns == 1 else f"asks {reruns} times again"
 
 
 def _tries(attempts: Attempts) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from penstock.topology import leads, merge_form
+from penstock.topology import leads, merge_form, scalars
 from penstock.topology.document import Node, Table, Word
 from penstock.topology.draft import KINDS, CheckDraft, Kind, Lead, StepDraft
 from penstock.topology.fields import Fields
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CONTRACT = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.[A-Z][A-Za-z0-9_]*")
 _HOUR = 3_600_000
-LONGEST_PAUSE = 10_000  # what waits longer would need the supervisor; it comes later
+LONGEST_IN_MEMORY = 10_000  # ms; what waits longer is commanded again by the supervisor, which no effect listens to
 
 
 def step(name: Word, node: Node, report: Report) -> StepDraft:
@@ -103,13 +103,12 @@ def _router(bare: StepDraft, fields: Fields) -> StepDraft:
 
 def _validator(bare: StepDraft, fields: Fields) -> StepDraft:
     on_reject = fields.table_at("on_reject", ON_REJECT)
-    if on_reject is not None:
-        _no_reruns(on_reject)
     return replace(
         bare,
         of=_one(fields.text("of", required=True)),
         checks=tuple(_checks(fields)),
         ask_fallback=on_reject.flag("fallback") if on_reject else None,
+        reruns=on_reject.count("reruns", 0, 100) if on_reject else None,
         review=on_reject.flag("review") if on_reject else None,
         attempts=_attempts(fields),
         concurrency=_concurrency(fields),
@@ -136,7 +135,7 @@ def _effect(bare: StepDraft, fields: Fields) -> StepDraft:
         bare,
         run=fields.handler("run", required=True),
         settings=fields.settings("settings"),
-        attempts=_attempts(fields),
+        attempts=_attempts(fields, LONGEST_IN_MEMORY),
         concurrency=_concurrency(fields),
     )
 
@@ -146,13 +145,13 @@ def _output(bare: StepDraft, fields: Fields) -> StepDraft:
     return replace(bare, reads=contract(fields, "contract"), key=key, into=into)
 
 
-def _attempts(fields: Fields) -> Attempts | None:
+def _attempts(fields: Fields, longest: int = _HOUR) -> Attempts | None:
     part = fields.table_at("attempts", ATTEMPTS)
     if part is None:
         return None
     default = Attempts()
     most, timeout, pauses = part.count("max", 1, 100), part.duration("timeout", 1, _HOUR), part.items("backoff")
-    read = [_pause(part, node) for node in (pauses.nodes if pauses else ())]
+    read = [_pause(part, node, longest) for node in (pauses.nodes if pauses else ())]
     backoff = tuple(ms for ms in read if ms is not None)
     return Attempts(
         max=most.value if most else default.max,
@@ -161,7 +160,7 @@ def _attempts(fields: Fields) -> Attempts | None:
     )
 
 
-def _pause(part: Fields, node: Node) -> int | None:
+def _pause(part: Fields, node: Node, longest: int) -> int | None:
     if not isinstance(node, Word):
         part.report.add("E025", node.spot, what="an entry of backoff", wanted="a duration", found="a list or mapping",
                         advice="write for example [200ms, 2s]")  # fmt: skip
@@ -169,10 +168,8 @@ def _pause(part: Fields, node: Node) -> int | None:
     if node.bad:
         return None
     found = part.duration_of("backoff", node, 1, _HOUR)
-    if found is not None and found.value > LONGEST_PAUSE:
-        part.report.add("E029", found.spot, what=f"a pause of {node.text}",
-                        why="a task waits in memory, 10s at the most; longer pauses come later",
-                        fix="write at most 10s")  # fmt: skip
+    if found is not None and found.value > longest:
+        part.report.add("E094", found.spot, where=part.where, text=node.text, most=scalars.spell(longest))
         return None
     return found.value if found else None
 
@@ -180,14 +177,6 @@ def _pause(part: Fields, node: Node) -> int | None:
 def _concurrency(fields: Fields) -> int:
     given = fields.count("concurrency", 1, 10_000)
     return given.value if given else 16
-
-
-def _no_reruns(on_reject: Fields) -> None:
-    reruns = on_reject.count("reruns", 0, 100)
-    if reruns is not None and reruns.value:
-        on_reject.report.add("E029", reruns.spot, what="a re-run with the verdict as feedback",
-                             why="so far a rejected value goes to a fallback, to a person or to its end",
-                             fix="write `reruns: 0`, or use `fallback: true`")  # fmt: skip
 
 
 def _checks(fields: Fields) -> Iterator[CheckDraft]:
@@ -211,7 +200,7 @@ def _check(part: Fields) -> CheckDraft:
         part.report.add("E083", part.spot, what=f"{part.where} has {trouble}", advice="give exactly one of them")
     code = part.text("code", required="rule" in part.keys)
     named = run.value.partition(":")[2] if run else ""
-    severity = part.choice("severity", ("warning", "error"))
+    severity, retryable = part.choice("severity", ("warning", "error")), part.flag("retryable")
     return CheckDraft(
         spot=part.spot,
         code=code.value if code else named,
@@ -220,7 +209,7 @@ def _check(part: Fields) -> CheckDraft:
         path=part.text("path"),
         hint=_text(part, "hint"),
         waivable=_true(part, "waivable"),
-        retryable=_true(part, "retryable"),
+        retryable=retryable.value if retryable else None,
         severity="warning" if severity and severity.value == "warning" else "error",
         settings=part.settings("settings"),
     )

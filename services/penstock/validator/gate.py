@@ -75,6 +75,8 @@ def _weighed(reason: Reason, check: Check, *, approved: bool) -> Reason:
         return reason
     if approved and check.waivable:
         return replace(reason, severity="info")
+    if check.retryable and not reason.retryable:
+        reason = replace(reason, retryable=True)
     return replace(reason, severity="warning") if check.severity == "warning" else reason
 
 

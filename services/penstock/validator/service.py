@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from penstock.contracts.address import Address, parse
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.events import Effort, task_done
+from penstock.contracts.events import Effort, task_done, task_waiting
 from penstock.contracts.identity import digest
 from penstock.contracts.records import COMMAND, DECISION, Command, Decision
 from penstock.contracts.topics import Topics
@@ -47,12 +47,16 @@ def build(plan: Plan, step: str, kit: Kit) -> Service:
 
 
 class _Case(NamedTuple):
-    """A payload to be judged; `approved` when a person's decision released it."""
+    """A payload to be judged; `approved` when a person's decision released it.
+
+    After a long wait it begins `again` with the record there: the message, or the command that names the decision.
+    """
 
     record: Record
     around: Envelope
     payload: bytes
     value: dict[str, Any]
+    again: str
     approved: bool = False
 
 
@@ -63,7 +67,7 @@ class _Post:
         topics = Topics(plan.pipeline)
         self.checks = Checks(gate, kit)
         self._plan = plan
-        self._decisions = topics.decisions
+        self._decisions, self._topic = topics.decisions, topics.step(gate.name)
         self._gate = gate
         self._kit = kit
         self._exits = Exits(routes_of(plan, gate.name), kit.codec)
@@ -76,8 +80,9 @@ class _Post:
         assert around is not None  # noqa: S101 - the loop buries a message without one
         if message.contract == COMMAND:
             command: Command = message.value  # type: ignore[assignment]  # decoded under that very contract
-            return Call(lambda: self._decided(message.record, around, command))
-        case = _Case(message.record, around, message.record.value or b"", message.value)
+            return Call(lambda: self._commanded(message.record, around, command))
+        again = str(message.record.address)
+        case = _Case(message.record, around, message.record.value or b"", message.value, again)
         if self.checks.inline and around.deadline > view.now:
             return self._at_once(case, view.now)
         return Call(lambda: self._ask(case, self._context(around)))
@@ -96,11 +101,27 @@ class _Post:
         self._quick.count += 1
         return self._judge(case, tried.answer, Effort(), now)
 
-    async def _decided(self, record: Record, around: Envelope, command: Command) -> Done:
-        """A person's decision is read where it lies: an approval in the message would be anybody's to forge."""
-        if command["kind"] != "decided":
+    async def _commanded(self, record: Record, around: Envelope, command: Command) -> Done:
+        """A decision is to be carried out, or after a long wait what lies among the gate's own messages."""
+        if command["kind"] == "decided":
+            return await self._decided(record, around, command, str(record.address))
+        if command["kind"] != "run":
             raise Poison("wrong_command", f"a gate cannot do {command['kind']!r}")
-        found = await self._kit.record(self._address(command["address"]))
+        found = await self._kit.record(self._address(command["address"], self._topic, "wrong_command"))
+        if found is None:
+            raise Poison("input_gone", f"there is no record at {command['address']} any more")
+        contract, value = self._kit.codec.decode(found.value)
+        if contract == COMMAND:
+            inner: Command = value  # type: ignore[assignment]  # decoded under that very contract
+            return await self._decided(record, around, inner, command["address"])
+        if contract != self._gate.reads:
+            raise Poison("wrong_contract", f"{command['address']} holds {contract}, not {self._gate.reads}")
+        case = _Case(record, around, found.value or b"", value, command["address"])
+        return await self._ask(case, self._context(around))
+
+    async def _decided(self, record: Record, around: Envelope, command: Command, again: str) -> Done:
+        """A person's decision is read where it lies: an approval in the message would be anybody's to forge."""
+        found = await self._kit.record(self._address(command["address"], self._decisions, "wrong_decision"))
         if found is None:
             raise Poison("decision_gone", f"there is no record at {command['address']} any more")
         contract, value = self._kit.codec.decode(found.value)
@@ -111,7 +132,7 @@ class _Post:
         contract, value = self._kit.codec.decode(payload)
         if contract != self._gate.reads:
             raise Poison("wrong_contract", f"the decision releases a {contract}, not a {self._gate.reads}")
-        return await self._ask(_Case(record, around, payload, value, approved=True), self._context(around))
+        return await self._ask(_Case(record, around, payload, value, again, approved=True), self._context(around))
 
     async def _ask(self, case: _Case, ctx: Context, first: Tried | None = None) -> Done:
         outcome = await self._tries.run(ctx, self._attempt(case.value), first)
@@ -119,6 +140,11 @@ class _Post:
         now = self._kit.now()
         if outcome.failed is None:
             return self._judge(case, outcome.answer, outcome.effort, now)
+        if outcome.wait is not None:
+            return Done((), task_waiting(
+                case.around, self._gate.name, case.again, now, wait=outcome.wait, effort=outcome.effort,
+                reasons=outcome.failed, origin=case.around.address,
+            ))  # fmt: skip
         self._kit.metrics.dead(self._gate.name, outcome.failed[0].code)
         return self._letters.dead(
             case.record, case.around, outcome.failed, now, effort=outcome.effort, origin=case.around.address,
@@ -148,16 +174,16 @@ class _Post:
     def _context(self, around: Envelope) -> Context:
         """A gate declares no cost, so its checks may spend nothing."""
         return Context(
-            self._plan.pipeline, self._gate.name, around.run, around.event, around.item, 1, around.deadline,
-            budget_usd=0.0,
+            self._plan.pipeline, self._gate.name, around.run, around.event, around.item, around.attempt,
+            around.deadline, budget_usd=0.0,
         )  # fmt: skip
 
-    def _address(self, text: str) -> Address:
-        """Where a decision lies; only the desk may write there."""
+    def _address(self, text: str, topic: str, code: str) -> Address:
+        """Where something lies in the one topic where it may: only the desk writes decisions."""
         try:
             address = parse(text)
         except ValueError as error:
             raise Poison("wrong_command", str(error)) from error
-        if address.topic != self._decisions:
-            raise Poison("wrong_decision", f"decisions lie in {self._decisions}, not in {address.topic}")
+        if address.topic != topic:
+            raise Poison(code, f"it has to lie in {topic}, not in {address.topic}")
         return address

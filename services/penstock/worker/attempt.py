@@ -35,6 +35,11 @@ def order(contract: str, value: dict[str, Any]) -> Order:
     """Read a message: the worker's contract, or a command of the supervisor."""
     if contract != COMMAND:
         return Work(value)
+    return commanded(value)
+
+
+def commanded(value: dict[str, Any]) -> Fetch:
+    """What a command says; Poison when it is not one for a worker."""
     command: Command = value  # type: ignore[assignment]  # decoded under that very contract
     if command["kind"] != "run":
         raise Poison("wrong_command", f"a worker cannot do {command['kind']!r}")
@@ -46,5 +51,7 @@ def order(contract: str, value: dict[str, Any]) -> Order:
 
 
 def context(pipeline: str, step: str, around: Envelope, budget_usd: float, feedback: tuple[Reason, ...]) -> Context:
-    """The context of the first attempt."""
-    return Context(pipeline, step, around.run, around.event, around.item, 1, around.deadline, feedback, budget_usd)
+    """The context of the next attempt: the first one, unless the task had to wait."""
+    return Context(
+        pipeline, step, around.run, around.event, around.item, around.attempt, around.deadline, feedback, budget_usd
+    )

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from penstock.contracts.address import Address
 from penstock.contracts.answers import Reason
 from penstock.contracts.context import Context
 from penstock.contracts.envelope import Envelope
-from penstock.contracts.events import Effort, task_done
+from penstock.contracts.events import Effort, task_done, task_waiting
 from penstock.contracts.records import COMMAND, MERGE_CONFLICT, reason_of
 from penstock.contracts.topics import SUPERVISOR, Topics
 from penstock.errors import Poison
@@ -23,7 +24,7 @@ from penstock.runtime.ports import Record
 from penstock.runtime.service import Answer, Call, Done, Message, Service, View
 from penstock.topology.plan import Plan, Router, Worker
 from penstock.topology.routes import routes_of
-from penstock.worker.attempt import Fetch, context, order
+from penstock.worker.attempt import Fetch, commanded, context, order
 from penstock.worker.choice import NAMES, chosen
 
 
@@ -59,13 +60,15 @@ _PLAIN = (dict, BaseModel)  # what a handler's output usually is
 class _Job(NamedTuple):
     """One message to work on; it lies at `where`, and its input at `origin`, to which a command only points.
 
-    `value` is the decoded `payload` of that input.
+    `value` is the decoded `payload` of that input. After a long wait it begins `again` with the record there: the
+    message, or the command that has the feedback.
     """
 
     record: Record
     around: Envelope
     where: str
     origin: str
+    again: str
     payload: bytes
     value: dict[str, Any]
     ctx: Context
@@ -91,12 +94,11 @@ class _Bench:
         around = message.envelope
         assert around is not None  # noqa: S101 - the loop buries a message without one
         task = order(message.contract, message.value)
-        feedback = task.feedback if isinstance(task, Fetch) else ()
-        ctx = context(self._plan.pipeline, self._worker.name, around, self._budget, feedback)
         if isinstance(task, Fetch):
-            return Call(lambda: self._fetched(message.record, around, task, ctx))
+            return Call(lambda: self._fetched(message.record, around, task))
         where = str(message.record.address)
-        job = _Job(message.record, around, where, where, message.record.value or b"", task.value, ctx)
+        payload = message.record.value or b""
+        job = _Job(message.record, around, where, where, where, payload, task.value, self._context(around))
         if self._handler.inline and around.deadline > view.now:
             return self._at_once(job, view.now)
         return Call(lambda: self._work(job))
@@ -115,16 +117,29 @@ class _Bench:
         self._quick.count += 1
         return self._answered(job, Outcome(tried.answer, Effort(1, job.ctx.spent_usd)), now)
 
-    async def _fetched(self, record: Record, around: Envelope, task: Fetch, ctx: Context) -> Done:
-        """The input lies where the command says; gone by retention is a failure like any other."""
-        found = await self._kit.record(task.address)
-        if found is None:
-            raise Poison("input_gone", f"there is no record at {task.address} any more")
-        contract, value = self._kit.codec.decode(found.value)
+    async def _fetched(self, record: Record, around: Envelope, task: Fetch) -> Done:
+        """The input lies where the command says, or where the one says that it points to after a long wait."""
+        contract, value, payload = await self._record(task.address)
+        where = again = str(record.address)
+        if contract == COMMAND:
+            again = str(task.address)
+            task = commanded(value)
+            contract, value, payload = await self._record(task.address)
         if contract != self._worker.reads:
             raise Poison("wrong_contract", f"{task.address} holds {contract}, not {self._worker.reads}")
-        payload = found.value or b""
-        return await self._work(_Job(record, around, str(record.address), str(task.address), payload, value, ctx))
+        ctx = self._context(around, task.feedback)
+        job = _Job(record, around, where, str(task.address), again, payload, value, ctx)
+        return await self._work(job)
+
+    async def _record(self, address: Address) -> tuple[str, dict[str, Any], bytes]:
+        """What lies at an address; gone by retention is a failure like any other."""
+        found = await self._kit.record(address)
+        if found is None:
+            raise Poison("input_gone", f"there is no record at {address} any more")
+        return *self._kit.codec.decode(found.value), found.value or b""
+
+    def _context(self, around: Envelope, feedback: tuple[Reason, ...] = ()) -> Context:
+        return context(self._plan.pipeline, self._worker.name, around, self._budget, feedback)
 
     async def _work(self, job: _Job, first: Tried | None = None) -> Done:
         outcome = await self._tries.run(job.ctx, self._attempt(job.value), first)
@@ -135,6 +150,11 @@ class _Bench:
         return lambda ctx, seconds: self._handler.call(value, ctx, seconds)
 
     def _answered(self, job: _Job, outcome: Outcome, now: int) -> Done:
+        if outcome.wait is not None and outcome.failed is not None:
+            return Done((), task_waiting(
+                job.around, self._worker.name, job.again, now, wait=outcome.wait, effort=outcome.effort,
+                reasons=outcome.failed, origin=job.origin, version=self._handler.version,
+            ))  # fmt: skip
         if outcome.failed is not None:
             return self._dead(job, outcome, outcome.failed, now)
         try:
