@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from penstock.assembly.plans import compile_file, contracts_beside, resolve
 from penstock.contracts.envelope import HEADER
 from penstock.provision.apply import topics_of
-from penstock.runtime.codec import Codec
-from penstock.testing.stage import Stage
+from penstock.testing import Pipeline
 from penstock.topology.routes import handed_over
 
 TOPOLOGIES = Path(__file__).resolve().parents[1] / "branches" / "topology"
 
 
-Staged = Callable[[str], Stage]
+Staged = Callable[[str], Pipeline]
 
 
 @pytest.fixture
@@ -26,9 +24,8 @@ def stage() -> Iterator[Staged]:
     """Makes a pipeline of the shop, on a broker of its own."""
     with ExitStack() as held:
 
-        def made(name: str) -> Stage:
-            path = TOPOLOGIES / f"{name}.yaml"
-            return held.enter_context(Stage(compile_file(path), Codec(contracts_beside(path)), resolve))
+        def made(name: str) -> Pipeline:
+            return held.enter_context(Pipeline(TOPOLOGIES / f"{name}.yaml"))
 
         yield made
 
