@@ -45,8 +45,8 @@ THE_BRANCHES = (
     ),
     Code(
         "E099",
-        "validator “{name}” asks for a fallback of “{of}”, and judges one item of what it writes",
-        "the fallback would begin all items again",
+        "validator “{name}” asks for a {what} of “{of}”, and judges one item of what it writes",
+        "it would begin all items again",
         "judge the whole list before it goes item by item, or remove this",
     ),
     Code("E088", "{who} leads to “{name}” by more than its name", "{why}", "write the name alone"),
