@@ -80,13 +80,11 @@ def _of_a_judge(draft: Draft, graph: Graph, gate: StepDraft, report: Report) -> 
         if reruns is not None and judged.kind not in {"worker", None}:
             article = "an" if judged.kind[0] in "aeo" else "a"
             report.add("E079", reruns.spot, name=gate.name, of=judged.name, kind=judged.kind, article=article)
-        for edge in graph.out_of[judged.name]:
-            if asked is None:
-                continue
+        for edge in graph.out_of[judged.name] if asked is not None else ():
+            what, spot = "fallback" if fallback else "re-run", asked.spot if asked else edge.spot
             if edge.target == gate.name and edge.way.each:
-                report.add("E099", asked.spot, name=gate.name, of=judged.name)
+                report.add("E099", spot, name=gate.name, of=judged.name, what=what)
             if edge.target != gate.name:
-                what = "fallback" if fallback else "re-run"
                 report.add("E051", edge.spot, name=judged.name, other=edge.target, gate=gate.name, what=what)
 
 
