@@ -202,6 +202,14 @@ def unawaited(after: Mapping[str, Sequence[str]], step: str, concluded: Collecti
     return True
 
 
+def before(after: Mapping[str, Sequence[str]], step: str) -> frozenset[str]:
+    """A step and every step from which a way leads to it."""
+    found = {step}
+    while more := {name for name, ahead in after.items() if name not in found and not found.isdisjoint(ahead)}:
+        found |= more
+    return frozenset(found)
+
+
 def entry(kind: Literal["rerun", "fallback", "review", "retry", "concluded"], step: str, item: str = "") -> str:
     """How a rung that was taken, or a join that concluded without all of its branches, is remembered."""
     return f"{kind}:{step}@{item}" if item else f"{kind}:{step}"

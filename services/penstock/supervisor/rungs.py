@@ -19,6 +19,7 @@ from penstock.supervisor.ladder import (
     Missing,
     Rerun,
     Rung,
+    before,
     concluded,
     entry,
     fate,
@@ -55,6 +56,9 @@ class Rungs:
         self._plan = plan
         self._orders = orders
         self._after = {name: () if isinstance(step, Effect | Output) else step.to for name, step in plan.steps.items()}
+        self._before = {
+            name: before(self._after, name) for name, step in plan.steps.items() if isinstance(step, Aggregator)
+        }
 
     def take(self, death: Death) -> Change:
         """The next rung, or the end of this part of the run."""
@@ -78,6 +82,10 @@ class Rungs:
     def unawaited(self, memory: RunMemory, step: str, item: str) -> bool:
         """Whether nothing waits any more for what a step would have written."""
         return unawaited(self._after, step, concluded(memory["used"], item))
+
+    def leads(self, task: OpenTask, join: str, item: str) -> bool:
+        """Whether a task is the join's, or of a step before it, for this item or for a part of it."""
+        return task["step"] in self._before[join] and f"{task['item']}.".startswith(f"{item}." if item else "")
 
     def _next(self, death: Death) -> Rung:
         memory, event = death.memory, death.event
@@ -111,8 +119,6 @@ class Rungs:
         memory, event, dead, now = death
         memory = transitions.take(memory, entry("fallback", step, event["item"]))
         judged = isinstance(self._plan.steps[event["step"]], Aggregator)
-        if not judged:  # a judge is part of its join's policy
-            memory = transitions.mark(memory, "succeeded_by_fallback")
         run = order("run", dead["reasons"], address=dead["letter"] if judged else dead["origin"])
         return self._orders.begin(memory, death.task, step, run, now)
 

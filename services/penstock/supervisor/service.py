@@ -51,6 +51,7 @@ class _Overseer:
         self._orders = Orders(topics, plan.limits.deadline_ms)
         self._rungs = Rungs(plan, self._orders)
         self._people = People(plan, self._orders)
+        self._joins = frozenset(name for name, step in plan.steps.items() if isinstance(step, Aggregator))
         self._acts = frozenset(name for name, step in plan.steps.items() if isinstance(step, Effect))
         self._grace = plan.longest_call_ms + SKEW_MS
 
@@ -72,7 +73,7 @@ class _Overseer:
         """A step tells of a task: it is done, dead, or waits for its next attempt."""
         after = self._concluded(transitions.account(memory, event), event)
         if event["dead"] is None:
-            return self._keep(memory, Change(after), view)
+            return self._keep(memory, Change(self._stood_in(after, event), self._overtaken(memory, event, view)), view)
         after = transitions.explain(after, event["dead"]["reasons"])
         if not any(task["task"] == event["task"] and not task["review"] for task in after["open"]):
             return self._late(event, view.now)
@@ -131,10 +132,24 @@ class _Overseer:
         return Change(memory, sends)
 
     def _concluded(self, memory: RunMemory, event: RunEvent) -> RunMemory:
-        """Remember a join that has concluded without all of its branches: what they do now is of no account."""
+        """Remember a join that has concluded while somebody works for it: what they do now is of no account."""
+        if event["kind"] != "task_done" or event["step"] not in self._joins:
+            return memory
+        early = any(self._rungs.leads(task, event["step"], event["item"]) for task in memory["open"])
+        return transitions.take(memory, entry("concluded", event["step"], event["item"])) if early else memory
+
+    def _stood_in(self, memory: RunMemory, event: RunEvent) -> RunMemory:
+        """A fallback has done what is still waited for; a judge is part of its join's policy."""
         step = self._plan.steps.get(event["step"])
-        done = event["kind"] == "task_done" and isinstance(step, Aggregator) and len(event["ended"]) < len(step.of)
-        return transitions.take(memory, entry("concluded", event["step"], event["item"])) if done else memory
+        acts = isinstance(step, Worker) and step.acts_for is not None and step.acts_for not in self._joins
+        if not acts or event["kind"] != "task_done" or self._rungs.unawaited(memory, event["step"], event["item"]):
+            return memory
+        return transitions.mark(memory, "succeeded_by_fallback")
+
+    def _overtaken(self, memory: RunMemory, event: RunEvent, view: View) -> tuple[Send, ...]:
+        """A repeat of a message went well after all: whoever was asked about it need not answer."""
+        asked = [task for task in memory["open"] if task["review"] and task["task"] in event["ended"]]
+        return tuple(self._orders.review(closed(memory, task, "withdrawn", view.now)) for task in asked)
 
     def _keep(self, before: RunMemory | None, change: Change, view: View) -> Done:
         """Keep the run, or end it when nothing is open; say so when it begins to wait, goes on, or is about to end."""
