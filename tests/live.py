@@ -107,11 +107,21 @@ class Live:
         waiting = open_reviews(self.values(self.topics.reviews))
         return next((review for review in waiting if review["event"] == event), None)
 
-    def decide(self, verdict: Offer, event: str, value: Mapping[str, Any] | None = None, by: str = "ana") -> None:
-        """A person decides what is open about an event's run, as soon as it is."""
+    def asked(self, event: str) -> Review:
+        """The question about an event's run, as soon as it is open."""
         self.until(lambda: self.review(event) is not None)
+        review = self.review(event)
+        assert review is not None
+        return review
+
+    def decide(
+        self, verdict: Offer, event: str, value: Mapping[str, Any] | None = None, by: str = "ana",
+        review: Review | None = None,
+    ) -> None:  # fmt: skip
+        """A person decides what is open about an event's run, as soon as it is, or what was seen before."""
+        found = review or self.asked(event)
         inbox = Inbox(self.plan.pipeline, self._cluster, self.codec, time.time)
-        found = next(one for one in open_reviews(inbox.reviews()) if one["event"] == event)
+        assert any(one["review"] == found["review"] for one in inbox.reviews())
         payload = inbox.value(found)
         if verdict == "edit":
             old = self.codec.decode(payload)[1] if payload else {}

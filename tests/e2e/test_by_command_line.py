@@ -155,7 +155,7 @@ def test_a_topic_that_goes_or_widens_stops_who_needs_it(home: Project) -> None:
 
     assert codes == [1, 1]
     assert "error[E355]: the topic gone.b, to be written to, does not exist" in writer.said()
-    assert "fix:  `penstock apply FILE` creates it" in writer.said()
+    assert "fix:   `penstock apply FILE` creates it" in writer.said()
     assert "error[E351]: check halted: topic gone.check has more partitions than it had" in reader.said()
     assert well
     assert "gone.b" not in KafkaAdmin({"bootstrap.servers": home.bootstrap}).topics()

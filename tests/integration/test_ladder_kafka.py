@@ -118,9 +118,10 @@ def test_two_desks(live: Live) -> None:
     live.cast.usually("read", below)
     live.start()
     live.send({"id": "e0", "number": 0.9})
-    live.decide("reject", "e0", by="eva")
-    with pytest.raises((Conflict, StopIteration)):
-        live.decide("approve", "e0", by="ana")
+    review = live.asked("e0")
+    live.decide("reject", "e0", by="eva", review=review)
+    with pytest.raises(Conflict, match="eva"):
+        live.decide("approve", "e0", by="ana", review=review)
     live.until(lambda: live.ends() == {"e0": "rejected"})
 
     assert len(live.values(live.topics.decisions)) == 1
