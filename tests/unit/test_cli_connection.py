@@ -60,7 +60,7 @@ def test_what_is_no_address(text: str) -> None:
 def test_a_property_that_is_unknown_or_forbidden_is_not_passed_on() -> None:
     """E322: what loads code or turns a check off is as unknown as a typo, which gets a suggestion."""
     assert "“bootstrap.servers”" in refused("bootstrap.server=k:1").fix
-    assert refused("plugin.library.paths=/tmp/x.so").code == "E322"
+    assert refused("plugin.library.paths=x.so").code == "E322"
     assert "sasl.username" in refused("sasl.jaas.config=x").fix
     assert "keytool" in refused("ssl.truststore.location=x.jks").fix
 
